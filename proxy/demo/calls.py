@@ -111,7 +111,7 @@ class CallConnection(Http2Engine):
 
     def stream_data(self, stream: int, data: bytes, ended: bool) -> None:
         self._answers[stream].body += data
-        self.credit(stream, len(data))
+        self.credit(stream)
 
     def stream_trailers(self, stream: int, fields: tuple[tuple[bytes, bytes], ...]) -> None:
         self._answers[stream].trailers |= dict(fields)

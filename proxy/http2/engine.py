@@ -35,6 +35,10 @@ _ENABLE_PUSH: Final = 2
 MOST: Final = 256 * 1024
 """Bytes that are taken at a time: a socket that does not take them all holds no more."""
 
+AT_ONCE: Final = 32 * 1024
+"""Bytes of a stream that are given back together: telling the library is a part of what a small message costs. It tells
+the peer once half of a window was used, so that less than half may wait here."""
+
 FEW: Final = 16
 """Pieces of bodies that are handed over as they came, of what was read together."""
 
@@ -57,7 +61,7 @@ class Http2Engine:
     """Base of a connection. `feed` it bytes, and send what `take` gives after each feed and each batch of calls.
 
     - `client`: we ask; else we answer
-    - `open`: the numbers of the streams that are
+    - `open`: the numbers of the streams that are; `_owed`: bytes of each that were handed over, and not given back
     - `error`: the code with which the library has ended it; `ending`: one of the two has told that it will
     """
 
@@ -150,7 +154,12 @@ class Http2Engine:
     def _hand_over_gathered(self, stream: int) -> None:
         pieces = self._gathered.pop(stream, None)
         if pieces is not None:
-            self.stream_data(stream, b"".join(pieces), False)
+            self._pass_on(stream, b"".join(pieces), False)
+
+    def _pass_on(self, stream: int, data: bytes, ended: bool) -> None:
+        if data:
+            self._owed[stream] = self._owed.get(stream, 0) + len(data)
+        self.stream_data(stream, data, ended)
 
     # calls
 
@@ -208,16 +217,15 @@ class Http2Engine:
         except ngh2.NGH2Error:
             return
 
-    def credit(self, stream: int, count: int) -> None:
-        """Bytes of a stream have been passed on: so many more may come."""
+    def credit(self, stream: int) -> bool:
+        """All that was handed over of a stream has been passed on: so much more may come. Whether the library was told,
+        so that it may have something to say."""
         owed = self._owed.get(stream, 0)
-        if count >= owed:
-            count = owed
-            self._owed.pop(stream, None)
-        else:
-            self._owed[stream] = owed - count
-        if count:
-            self._acknowledge(count, stream)
+        if owed < AT_ONCE:
+            return False
+        del self._owed[stream]
+        self._acknowledge(owed, stream)
+        return True
 
     def _acknowledge(self, count: int, stream: int) -> None:
         try:
@@ -266,10 +274,6 @@ class Http2Engine:
         except ngh2.NGH2Error:
             return 0
         return size
-
-    def owed(self) -> int:
-        """Bytes that came and have not been credited."""
-        return sum(self._owed.values())
 
     def allowed(self) -> int:
         """Streams that the peer allows to be open at once."""
@@ -329,15 +333,13 @@ class Http2Engine:
     def _data(self, event: Any) -> None:
         stream: int = event.stream_id
         data: bytes = event.data
-        if data:
-            self._owed[stream] = self._owed.get(stream, 0) + len(data)
         self._pieces += 1
         if self._pieces > FEW:
             if not event.end_stream:
                 self._gathered.setdefault(stream, []).append(data)
                 return
             self._hand_over_gathered(stream)
-        self.stream_data(stream, data, event.end_stream)
+        self._pass_on(stream, data, event.end_stream)
 
     def _trailers(self, event: Any) -> None:
         if self._gathered:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import h2.config
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from proxy.http2.bounds import CONNECTION_WINDOW, HARD, STREAMS, WINDOW, Http2Bounds
 from proxy.http2.codes import CANCEL, ENHANCE_YOUR_CALM, PROTOCOL_ERROR, REFUSED_STREAM
-from proxy.http2.engine import FEW, Http2Engine, Http2Error
+from proxy.http2.engine import AT_ONCE, FEW, Http2Engine, Http2Error
 
 ASKED = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/a"), (b":authority", b"x")]
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -97,7 +98,7 @@ def test_a_request_and_its_answer_with_trailers() -> None:
         ("head", stream, [*ASKED, (b"te", b"trailers")], False),
         ("data", stream, b"body", True),
     ]
-    server.credit(stream, 4)
+    server.credit(stream)
     server.respond(stream, [(b":status", b"200")], ended=False)
     server.data(stream, b"answer", ended=False)
     server.trailers(stream, [(b"grpc-status", b"0")])
@@ -190,6 +191,11 @@ def test_many_small_pieces_that_were_read_together_are_few(parts: list[tuple[int
 # -- flow control
 
 
+def owed(engine: Http2Engine) -> int:
+    """Bytes that were handed over and have not been given back."""
+    return sum(engine._owed.values())
+
+
 def test_windows_are_given_back_when_bytes_have_been_passed_on_and_not_before() -> None:
     server, peer = Noted(client=False), reference(client=True)
     stream = asked_by(peer, server, ASKED, ended=False)
@@ -198,11 +204,34 @@ def test_windows_are_given_back_when_bytes_have_been_passed_on_and_not_before() 
         peer.send_data(stream, bytes(16_384))
     exchanged(server, peer)
     assert peer.local_flow_control_window(stream) == 0
-    assert server.owed() == WINDOW
-    server.credit(stream, WINDOW)
+    assert owed(server) == WINDOW
+    server.credit(stream)
     exchanged(server, peer)
     assert peer.local_flow_control_window(stream) == WINDOW
-    assert server.owed() == 0
+    assert owed(server) == 0
+
+
+@given(st.lists(st.integers(1, 16_384), min_size=1, max_size=5), st.booleans())
+def test_a_body_of_any_pieces_gets_through_where_it_is_passed_on_and_no_further_where_it_is_not(
+    sizes: list[int], passed_on: bool
+) -> None:
+    server, peer = Noted(client=False), reference(client=True)
+    stream = asked_by(peer, server, ASKED, ended=False)
+    sent = 0
+    for size in itertools.cycle(sizes):
+        window = peer.local_flow_control_window(stream)
+        if sent > 2 * WINDOW or not window:
+            break
+        taken = min(max(size, 2_048), window)
+        peer.send_data(stream, bytes(taken))
+        exchanged(server, peer)
+        if passed_on:
+            server.credit(stream)
+            assert owed(server) < AT_ONCE
+            exchanged(server, peer)
+        sent += taken
+        server.told[:] = [("",)]
+    assert sent > 2 * WINDOW if passed_on else sent == WINDOW == owed(server)
 
 
 def test_what_an_ended_stream_owed_is_credited_to_its_connection() -> None:
@@ -216,7 +245,7 @@ def test_what_an_ended_stream_owed_is_credited_to_its_connection() -> None:
         server.reset(stream, CANCEL)
         exchanged(server, peer)
         sent += WINDOW
-    assert server.owed() == 0
+    assert owed(server) == 0
 
 
 def test_no_number_of_stalled_streams_stops_another() -> None:
@@ -232,7 +261,7 @@ def test_no_number_of_stalled_streams_stops_another() -> None:
         assert peer.local_flow_control_window(stream) >= 16_384
         peer.send_data(stream, bytes(16_384))
         exchanged(server, peer)
-        server.credit(stream, 16_384)
+        server.credit(stream)
         exchanged(server, peer)
         server.told.clear()
         server.told.append(("",))
@@ -442,7 +471,7 @@ def test_a_call_on_a_stream_that_has_ended_does_nothing() -> None:
     server.trailers(stream, [(b"a", b"b")])
     server.end(stream)
     server.reset(stream, CANCEL)
-    server.credit(stream, 5)
+    server.credit(stream)
     assert server.queued(stream) == 0
     assert server.take() == b""
     assert server.of("closed") == [(stream, CANCEL, False)]

@@ -35,7 +35,6 @@ class Http2ClientStream(Waiter, ClientStream):
     - `whole`: all of the request has come; `said`: all of the answer was said
     - `asked`: the request's head; `expects`: its client waits for a word before it sends the body
     - `waits`: its answer waits for the client
-    - `owed`: bytes of the request that were taken in and not credited yet
     - `since`: once its exchange has ended, when the client last took some of its answer
     - `counted`: bytes of its head that are counted in the worker's memory
     """
@@ -54,7 +53,6 @@ class Http2ClientStream(Waiter, ClientStream):
         "exchange",
         "expects",
         "number",
-        "owed",
         "said",
         "since",
         "waits",
@@ -65,7 +63,7 @@ class Http2ClientStream(Waiter, ClientStream):
         self.engine, self.number, self.asked = engine, number, asked
         self.exchange: Exchange | None = None
         self.said = self.waits = self.whole = self.expects = False
-        self.owed = self.counted = 0
+        self.counted = 0
         self.since = 0.0
         self._head: FieldList | None = None
         self._data: list[bytes] = []
@@ -88,10 +86,10 @@ class Http2ClientStream(Waiter, ClientStream):
 
     def came(self, data: bytes) -> None:
         """A piece of the request."""
-        self.owed += len(data)
         if self.exchange is not None:
             self.exchange.request_body(data)
-        self._credit()
+        if self.exchange is None or not self._paused:
+            self.engine.credit(self.number)
 
     def opened(self) -> None:
         """The client, or the socket, takes more."""
@@ -142,11 +140,6 @@ class Http2ClientStream(Waiter, ClientStream):
         except Exception as error:
             unexpected(error)
             exchange.fault()
-
-    def _credit(self) -> None:
-        if self.owed and (self.exchange is None or not self._paused):
-            self.engine.credit(self.number, self.owed)
-            self.owed = 0
 
     # ClientStream
 
@@ -219,8 +212,8 @@ class Http2ClientStream(Waiter, ClientStream):
     def done(self, now: float) -> None:
         self.exchange = None
         self.engine.waiters.discard(self)
-        self._credit()
         if not self.whole:
+            self.engine.credit(self.number)
             self.engine.waiters.add(self)
             self.engine.changed()
 
@@ -247,8 +240,7 @@ class Http2ClientStream(Waiter, ClientStream):
         paused = self._paused
         if reason in paused:
             paused.discard(reason)
-            if not paused and self.owed:
-                self._credit()
+            if not paused and self.engine.credit(self.number):
                 self.engine.changed()
 
     def feeding(self) -> bool:

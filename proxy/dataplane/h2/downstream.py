@@ -204,7 +204,7 @@ class Http2Downstream(Http2Connection, ClientConnection):
         """A piece of a request's body."""
         stream = self.exchanges.get(number)
         if stream is None:
-            self.credit(number, len(data))
+            self.credit(number)
             return
         stream.whole = ended
         exchange = stream.exchange

@@ -76,7 +76,6 @@ class Http2ServerStream(Waiter, ServerStream):
         "_ended",
         "_head",
         "_head_only",
-        "_owed",
         "_paused",
         "_said",
         "_status",
@@ -100,7 +99,7 @@ class Http2ServerStream(Waiter, ServerStream):
         self._data: list[bytes] = []
         self._trailers: FieldList | None = None
         self._ended = self._head_only = self._paused = self._waits = self._call = False
-        self._owed = self._status = self._said = 0
+        self._status = self._said = 0
 
     # ServerStream
 
@@ -173,13 +172,11 @@ class Http2ServerStream(Waiter, ServerStream):
 
     def resume(self) -> None:
         self._paused = False
-        if self._owed:
-            self._credit()
+        if self.connection.credit(self.number):
             self.connection.changed()
 
     def reset(self) -> None:
         self.user = self._head = None
-        self._credit()
         connection = self.connection
         connection.waiters.discard(self)
         if self.number:
@@ -233,7 +230,6 @@ class Http2ServerStream(Waiter, ServerStream):
 
     def body_came(self, data: bytes, ended: bool, now: float) -> None:
         """A piece of the answer's body."""
-        self._owed += len(data)
         user = self.user
         if user is not None:
             user.read_at = now
@@ -244,7 +240,7 @@ class Http2ServerStream(Waiter, ServerStream):
                     _grade(user, (), self._status)
                 self.finished()
         if not self._paused or self.user is None:
-            self._credit()
+            self.connection.credit(self.number)
 
     def trailers_came(self, fields: tuple[tuple[bytes, bytes], ...], now: float) -> None:
         """The fields after the body, which end it."""
@@ -283,11 +279,6 @@ class Http2ServerStream(Waiter, ServerStream):
         if user is not None:
             user.response_flush()
             user.response_failed(reason, detail)
-
-    def _credit(self) -> None:
-        if self._owed:
-            self.connection.credit(self.number, self._owed)
-            self._owed = 0
 
 
 def _grade(user: StreamUser, fields: tuple[tuple[bytes, bytes], ...], status: int) -> None:
@@ -516,7 +507,7 @@ class Http2Upstream(Http2Connection, Connection):
     def stream_data(self, stream: int, data: bytes, ended: bool) -> None:
         found = self.streams.get(stream)
         if found is None:
-            self.credit(stream, len(data))
+            self.credit(stream)
             return
         user = found.user
         try:

@@ -24,7 +24,7 @@ class FakeConnection:
 
     def __init__(self) -> None:
         self.said: list[tuple[Any, ...]] = []
-        self.waits = 0
+        self.credits = self.waits = 0
         self.blocked = self.feeding = False
         self.waiters: set[object] = set()
 
@@ -33,6 +33,10 @@ class FakeConnection:
 
     def changed(self) -> None:
         """Nothing is written here."""
+
+    def credit(self, stream: int) -> bool:
+        self.credits += 1
+        return True
 
     def __getattr__(self, name: str) -> Any:
         return lambda *given: self.said.append((name, *given))
@@ -122,10 +126,11 @@ def test_what_came_is_credited_once_the_server_keeps_up() -> None:
     stream.pause("upstream")
     stream.came(b"de")
     stream.came(b"f")
-    assert connection.said == [("credit", 1, 3)]
+    assert connection.credits == 1
     stream.resume("other")
+    assert connection.credits == 1
     stream.resume("upstream")
-    assert connection.said == [("credit", 1, 3), ("credit", 1, 3)]
+    assert connection.credits == 2
     assert exchange.told == [b"abc", b"de", b"f"]
 
 
@@ -134,7 +139,7 @@ def test_what_comes_after_the_answer_is_credited_and_kept_from_the_exchange() ->
     stream.pause("upstream")
     stream.exchange = None
     stream.came(b"abc")
-    assert connection.said == [("credit", 1, 3)]
+    assert connection.credits == 1
     assert exchange.told == []
 
 
