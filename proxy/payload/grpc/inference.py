@@ -18,7 +18,7 @@ from proxy.contracts.identity import IDENTITY_FIELDS
 from proxy.contracts.json_cost import STRING
 from proxy.contracts.observation import Tensor
 from proxy.payload.grpc.numbers import BOOL, DOUBLE, FLOAT, INT32, INT64, UINT32, UINT64, Numbers
-from proxy.payload.grpc.wire import BYTES, WireValue, fields_in
+from proxy.payload.grpc.wire import BYTES, MAX_FIELDS, WireValue, fields_in
 from proxy.payload.oip_binary import text_of, values
 from proxy.payload.oip_tensors import shaped
 from proxy.payload.reading import MAX_DEPTH, MAX_TENSOR_VALUES, MAX_TENSORS, Body, Unreadable
@@ -154,7 +154,7 @@ def _typed(datatype: str, contents: bytes, most: int) -> list[Any]:
         raise Unreadable("schema")
     found: list[Any] = []
     most = most if numbers is not None else most // STRING
-    for number, kind, value in fields_in(contents):
+    for number, kind, value in fields_in(contents, most + MAX_FIELDS):
         if number != place:
             if number <= len(CONTENTS):
                 raise Unreadable("schema")

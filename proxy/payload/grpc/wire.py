@@ -1,14 +1,15 @@
 """The fields of one protocol buffer, in the order of the wire (protobuf "Encoding").
 
 1. Fields come in any order and more than once; unknown ones are passed over, groups included.
-2. Everything is bounded: a varint has at most ten bytes, groups within groups are `MAX_GROUPS` deep, and no length
-   leads beyond the message.
+2. Everything is bounded: a varint has at most ten bytes, groups within groups are `MAX_GROUPS` deep, no length leads
+   beyond the message, and fields are counted: two bytes are enough for one, and megabytes of them cost seconds.
 3. The serialised form is not canonical: messages are compared by what they say, never by their bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 from proxy.payload.reading import Unreadable
 
@@ -22,12 +23,33 @@ MAX_GROUPS = 4
 MAX_VARINT = 10
 """Bytes: of 64 bits, seven at a time."""
 
+MAX_FIELDS = 4_096
+"""Fields of one message beside the values of its tensors: 256 tensors, their contents, and parameters."""
+LEAST = 2
+"""Bytes of the smallest field."""
+MAX_GROUP_FIELDS = 64
+"""Fields of a group, and those of the groups in it: nobody has written any since proto2."""
+
+Found = TypeVar("Found")
 WireValue = int | bytes
 """A varint as an unsigned number of 64 bits; anything else as its bytes."""
 
 
-def fields_in(data: bytes) -> Iterator[tuple[int, int, WireValue]]:
-    """(number, wire type, value) of each field. Raises Unreadable, `binary`."""
+def fields_in(data: bytes, most: int = MAX_FIELDS) -> Iterator[tuple[int, int, WireValue]]:
+    """(number, wire type, value) of each field, groups left out. Raises Unreadable, `binary`; `too_many_values` beyond
+    `most` fields."""
+    found = _fields(data)
+    return found if len(data) <= LEAST * most else _within(found, most)
+
+
+def _within(found: Iterator[Found], most: int) -> Iterator[Found]:
+    for count, each in enumerate(found):
+        if count == most:
+            raise Unreadable("too_many_values")
+        yield each
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, int, WireValue]]:
     at, end = 0, len(data)
     while at < end:
         tag = data[at]
@@ -63,7 +85,12 @@ def fields_in(data: bytes) -> Iterator[tuple[int, int, WireValue]]:
 
 def located(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
     """(number, wire type, begin, end) of each field in a part of `data`, the bounds of its value. Raises Unreadable,
-    `binary`, for a group as well."""
+    `binary`, for a group as well; `too_many_values` beyond `MAX_FIELDS`."""
+    found = _located(data, at, end)
+    return found if end - at <= LEAST * MAX_FIELDS else _within(found, MAX_FIELDS)
+
+
+def _located(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
     while at < end:
         tag, at = varint(data, at)
         number, kind, begin = tag >> 3, tag & 7, at
@@ -95,8 +122,11 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
 
 def _behind_group(data: bytes, at: int, number: int) -> int:
     """Where the group with `number` ends, whose first field is at `at`."""
-    open_groups, end = [number], len(data)
+    open_groups, end, count = [number], len(data), 0
     while open_groups:
+        count += 1
+        if count > MAX_GROUP_FIELDS:
+            raise Unreadable("too_many_values")
         tag, at = varint(data, at)
         number, kind = tag >> 3, tag & 7
         if kind == GROUP:

@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.payload.grpc.wire import BYTES, FIXED32, FIXED64, MAX_GROUPS, VARINT, fields_in, varint
+from proxy.payload.grpc.wire import (
+    BYTES,
+    FIXED32,
+    FIXED64,
+    MAX_FIELDS,
+    MAX_GROUP_FIELDS,
+    MAX_GROUPS,
+    VARINT,
+    fields_in,
+    located,
+    varint,
+)
 from proxy.payload.reading import Unreadable
 
 
@@ -46,7 +57,7 @@ def test_any_bytes_are_read_or_unreadable(data: bytes) -> None:
     try:
         found = list(fields_in(data))
     except Unreadable as error:
-        assert error.reason == "binary"
+        assert error.reason in ("binary", "too_many_values")
     else:
         assert all(number > 0 for number, _, _ in found)
 
@@ -92,3 +103,19 @@ def test_a_varint_has_at_most_ten_bytes_of_which_64_bits_count() -> None:
     assert varint(b"\xff" * 9 + b"\x7f", 0) == ((1 << 64) - 1, 10)
     with pytest.raises(Unreadable):
         varint(b"\xff" * 10 + b"\x01", 0)
+
+
+@given(st.integers(MAX_FIELDS - 2, MAX_FIELDS + 2), st.sampled_from([b"\x78\x00", b"\x7a\x00", b"\x7a\x01x"]))
+def test_fields_are_counted_whatever_their_size(count: int, field: bytes) -> None:
+    for walk in (fields_in(field * count), located(field * count, 0, len(field) * count)):
+        if count <= MAX_FIELDS:
+            assert sum(1 for _ in walk) == count
+        else:
+            with pytest.raises(Unreadable, match="too_many_values"):
+                list(walk)
+
+
+def test_those_of_a_group_are_counted_too() -> None:
+    assert list(fields_in(group(1, b"\x78\x00" * (MAX_GROUP_FIELDS - 1)))) == []
+    with pytest.raises(Unreadable, match="too_many_values"):
+        list(fields_in(group(1, b"\x78\x00" * MAX_GROUP_FIELDS)))
