@@ -18,7 +18,7 @@ from proxy import files
 from proxy.config.pem import NotPemError, private_key
 from proxy.contracts import replay
 from proxy.contracts.package import Material, PackagedReplay
-from proxy.contracts.replay import UnreadableReportError
+from proxy.contracts.replay import ReplayReport, UnreadableReportError
 from proxy.contracts.settings import Lineage, Settings
 from proxy.release.package import Predicate, enveloped, statement_of
 
@@ -70,7 +70,7 @@ def packaged(settings: Settings, version: str, parts: Parts) -> bytes:
         endpoint=settings.versions[version].url,
         lineage=lineage,
         materials=tuple(_materials(settings, version, lineage, parts.files)),
-        replays=tuple(_replay(path, version) for path in parts.reports),
+        replays=tuple(_replay(settings, path, version) for path in parts.reports),
     )
     statement = msgspec.json.encode(statement_of(predicate))
     document = statement if parts.sign is None else msgspec.json.encode(enveloped(statement, _signer(parts.sign)))
@@ -99,14 +99,15 @@ def _material(role: str, path: str) -> Material:
     return Material(role, path, digest.hexdigest(), size)
 
 
-def _replay(path: Path, version: str) -> PackagedReplay:
+def _replay(settings: Settings, path: Path, version: str) -> PackagedReplay:
     document = files.content(path, MAX_REPORT_BYTES)
     try:
         report = replay.decode(document)
     except UnreadableReportError as error:
         raise UnusablePart(f"{path}: {error}") from error
-    if report.candidate != version:
-        raise UnusablePart(f"{path}: it is a replay of {report.candidate}, not of {version}")
+    why = _unfit(settings, report, version)
+    if why:
+        raise UnusablePart(f"{path}: {why}")
     return PackagedReplay(
         route=report.route,
         verdict=report.verdict,
@@ -115,6 +116,23 @@ def _replay(path: Path, version: str) -> PackagedReplay:
         capture=report.capture.sha256,
         report=sha256(document).hexdigest(),
     )
+
+
+def _unfit(settings: Settings, report: ReplayReport, version: str) -> str:
+    """Why a report says nothing of this version by this configuration; "" where it does."""
+    if report.candidate != version:
+        return f"it is a replay of {report.candidate}, not of {version}"
+    if report.run is None:
+        return "it lacks `run`, and with it the digest that tells whether it was altered"
+    section = next((each for each in settings.routes if each.name == report.route), None)
+    if section is None:
+        return f"it is a replay on {report.route}, which is no route of the configuration"
+    if section.digest != report.settings:
+        return f"it was judged by another configuration of {report.route} or its versions: replay again with this one"
+    broken = [each.metric for each in report.verdicts if each.outcome == "fail" and not each.moot]
+    if report.verdict == "pass" and broken:
+        return f"it says pass, and {broken[0]} has failed"
+    return ""
 
 
 def _signer(path: Path) -> Callable[[bytes], tuple[str, bytes]]:

@@ -1,11 +1,14 @@
 """The report of a replay: what a candidate answered to captured requests, and how it was judged.
 
 Everything that depends on the clock or the machine is in `ReplayReport.run`: the rest is the same for the same capture,
-configuration and servers, byte for byte (`encode(settled(report))`).
+configuration and servers, byte for byte (`encode(settled(report))`). There a document has its own digest, too, the
+SHA-256 of its canonical form without one: it finds accidents, and edits by who does not know it.
 """
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
 from typing import Any, Literal
 
 import msgspec
@@ -250,15 +253,34 @@ def settled(report: ReplayReport) -> ReplayReport:
 
 def encode(report: ReplayReport) -> bytes:
     """The report as a JSON document, its keys in order. Infinite figures and those that are no numbers are `null`."""
-    return msgspec.json.format(msgspec.json.encode(report, order="deterministic"), indent=2) + b"\n"
+    tree = json.loads(msgspec.json.encode(report, order="deterministic"))
+    if report.run is not None:
+        tree["run"]["digest"] = digest_of(tree)
+    return msgspec.json.format(msgspec.json.encode(tree), indent=2) + b"\n"
+
+
+def digest_of(tree: dict[str, Any]) -> str:
+    """The digest of a document, whatever digest it says."""
+    bare = tree | {"run": {key: value for key, value in tree["run"].items() if key != "digest"}}
+    return sha256(json.dumps(bare, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def decode(document: bytes) -> ReplayReport:
     """A report from its document. Raises UnreadableReportError."""
     try:
         report = _decoder.decode(document)
-    except msgspec.MsgspecError as error:
+        tree = json.loads(document, object_pairs_hook=_unambiguous)
+    except (ValueError, RecursionError) as error:  # msgspec's, too
         raise UnreadableReportError(f"no report of a replay: {error}") from error
     if report.schema > SCHEMA:
         raise UnreadableReportError(f"a report of schema {report.schema}; this program reads {SCHEMA}")
+    if report.run is not None and tree["run"].get("digest") != digest_of(tree):
+        raise UnreadableReportError("it was altered: its digest is not that of its text")
     return report
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member stands twice")
+    return members

@@ -41,9 +41,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name, text in (("penumbra.yaml", CONFIG), ("lr.yaml", "rate: 1"), ("profile.json", "{}"), ("uv.lock", "x")):
         (tmp_path / name).write_text(text)
-    report = replace(failed(), candidate="v2", verdict="pass")
-    (tmp_path / "report.json").write_bytes(replay.encode(report))
+    report()
     return tmp_path
+
+
+def report(**changes: Any) -> None:
+    """A report of the configuration as it is."""
+    (section,) = load("penumbra.yaml", packages=False).routes
+    lines = tuple(replace(line, outcome="pass") for line in failed().lines)
+    usual = {"candidate": "v2", "verdict": "pass", "settings": section.digest, "lines": lines}
+    Path("report.json").write_bytes(replay.encode(replace(failed(), **usual | changes)))
 
 
 def run(*arguments: str, version: str = "v2", code: int = 0) -> str:
@@ -120,6 +127,28 @@ def test_what_cannot_be_used_is_named(folder: Path) -> None:
     assert not Path("package.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"settings": "cd" * 32}, "another configuration of cancer"),
+        ({"route": "other"}, "which is no route of the configuration"),
+        ({"run": None}, "lacks `run`"),
+        ({"lines": failed().lines}, "it says pass, and disagreement has failed"),
+    ],
+)
+def test_a_report_is_of_this_version_by_this_configuration(changes: dict[str, Any], why: str) -> None:
+    report(**changes)
+    assert why in run("--report", "report.json", code=1)
+
+
+def test_a_report_that_was_altered_is_refused() -> None:
+    report(verdict="fail", lines=failed().lines)
+    made("--report", "report.json")
+    place = Path("report.json")
+    place.write_bytes(place.read_bytes().replace(b'"verdict": "fail"', b'"verdict": "pass"'))
+    assert "it was altered" in run("--report", "report.json", code=1)
+
+
 def test_what_it_writes_can_be_read() -> None:
     made("--image", IMAGE)
     statement, _ = read(Path("package.json").read_bytes())
@@ -130,5 +159,6 @@ def test_a_configuration_that_asks_for_the_package_makes_it(folder: Path) -> Non
     text = CONFIG.replace("shadows: [{version: v2}]", "canary: {version: v2, percent: 5}")
     text = text.replace("lineage: {commit: 4f2a91c, training_config: lr.yaml}", "package: package.json")
     Path("penumbra.yaml").write_text(f"{text}require_package: passed\n")
+    report()
     run("--report", "report.json")
     assert load("penumbra.yaml").packages["v2"].replays[0].verdict == "pass"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from json import loads
+from collections.abc import Iterator
+from contextlib import suppress
+from json import dumps, loads
 from math import inf
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from proxy.contracts.replay import SCHEMA, Run, UnreadableReportError, decode, encode, settled
+from proxy.contracts.replay import SCHEMA, Run, UnreadableReportError, decode, digest_of, encode, settled
 from tests.support import replays
 
 
@@ -51,8 +56,41 @@ def test_a_report_of_a_later_form_is_refused() -> None:
 
 
 def test_fields_of_later_programs_are_passed_over() -> None:
-    document = encode(replays.failed()).replace(b'"route"', b'"later": 1, "route"', 1)
-    assert decode(document) == replays.failed()
+    tree = loads(encode(replays.failed())) | {"later": 1}
+    tree["run"]["digest"] = digest_of(tree)
+    assert decode(dumps(tree).encode()) == replays.failed()
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Each place in a document at which something is."""
+    yield path
+    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in below:
+        yield from places(each, (*path, key))
+
+
+PLACES = [place for place in places(loads(encode(replays.failed()))) if place]
+
+
+@given(st.sampled_from(PLACES), st.sampled_from(["pass", "", 0, 1, 0.5, None, True]))
+def test_no_edit_stays_unseen(place: tuple[Any, ...], value: object) -> None:
+    tree: Any = loads(encode(replays.failed()))
+    inner = tree
+    for key in place[:-1]:
+        inner = inner[key]
+    before = inner[place[-1]]
+    inner[place[-1]] = value
+    if type(before) is type(value) and before == value:
+        assert decode(dumps(tree).encode()) == replays.failed()
+        return
+    with suppress(UnreadableReportError):
+        assert decode(dumps(tree).encode()).run is None  # without its run nothing vouches for a report
+
+
+def test_a_member_stands_once() -> None:
+    document = encode(replays.failed()).replace(b'"verdict"', b'"verdict": "fail", "verdict"', 1)
+    with pytest.raises(UnreadableReportError, match="twice"):
+        decode(document)
 
 
 def test_every_field_of_the_golden_example_says_something() -> None:
