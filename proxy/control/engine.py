@@ -5,8 +5,8 @@
     reload ───────────────────────────────────────────── plan.merge ───────→ store → publish
 
 - A command is acknowledged after it is proved durable; when it cannot be it is refused and changes nothing.
-- What only takes traffic off does not wait for a full disk: it is published, kept, and stored as soon as that works.
-  Who asked for it by hand is told so (`NotStoredYetError`).
+- What only takes traffic off does not wait for a full disk: it is published, kept, and stored as soon as that works
+  (`NotStoredYetError` tells who asked for it by hand).
 - A configuration that cannot be used leaves the one in force; its problems are kept and shown until a good one comes.
 """
 
@@ -27,7 +27,7 @@ from proxy.control.acts import acted, tell
 from proxy.control.changes import Changes
 from proxy.control.engine_errors import NotStoredYetError, UnknownReleaseError, UnknownRouteError
 from proxy.control.judgement import judge
-from proxy.control.packages import admit, allowed, refusals
+from proxy.control.packages import admit, allowed, refusals, withheld
 from proxy.control.primary_figures import figures_of
 from proxy.control.release_control import ReleaseControl, RouteAction, commanded, releases_of
 from proxy.control.route_control import RouteControl, RouteStatus
@@ -72,7 +72,7 @@ class Engine:
         self.reloaded = 0.0
         self.spoken: Mapping[str, Protocol] = {}
         self.held: Mapping[str, str] = {}
-        """Routes whose releases do not go forward, and why; `unpackaged`: for want of a package."""
+        """Routes whose releases do not go forward, and why; `unpackaged`: do not begin, for want of a package."""
         self.unpackaged: Mapping[str, str] = {}
         self.rollbacks: Counter[tuple[str, str]] = Counter()
         self.identity_changes: Counter[tuple[str, str, str]] = Counter()
@@ -123,8 +123,8 @@ class Engine:
     def warnings(self, name: str) -> list[str]:
         """Options of a route without effect, and why its stage does not end. Raises UnknownRouteError."""
         route, still = self.route(name), self._standstills.of(name)
-        held = [why[name] for why in (self.held, self.unpackaged) if name in why]
-        own = (*route.status.warnings, *held, *route.baseline_warnings, *route.keyless_warnings)
+        held = (self.held.get(name), self.unpackaged.get(name) or withheld(self.settings, self.release_of(name).states))
+        own = (*route.status.warnings, *filter(None, held), *route.baseline_warnings, *route.keyless_warnings)
         return [*own, *self._warnings.of(name, self.settings), *still, *self.keeper.warnings(name)]
 
     def audit(self, limit: int, after: int = -1, route: str | None = None, store: Store | None = None) -> list[Link]:
@@ -302,9 +302,9 @@ class Engine:
 
     def _waits(self, release: ReleaseControl, now: float) -> bool:
         """Whether a stage that has what it needs does not end yet on one of the routes."""
-        names = {state.route for state in release.states}
-        await_legs = [route.awaits_legs(self._oldest(route, now), now) for route in release.routes]
-        return bool(names & {*self.held, *self.unpackaged}) or any(await_legs) or any(map(self.board.wavering, names))
+        await_legs = any(route.awaits_legs(self._oldest(route, now), now) for route in release.routes)
+        waits = any(state.route in self.held or self.board.wavering(state.route) for state in release.states)
+        return await_legs or waits or bool(withheld(self.settings, release.states))
 
     def _oldest(self, route: RouteControl, now: float) -> float | None:
         """When the oldest leg of a candidate began; workers tell it by the wall clock."""

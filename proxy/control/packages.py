@@ -10,7 +10,7 @@ A release over several routes is one: what one of its candidates lacks, all lack
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -38,6 +38,20 @@ def refusals(settings: Settings) -> dict[str, str]:
 
 def _why(settings: Settings, section: RouteSettings) -> str:
     return next(filter(None, (_refusal(settings, version, section.name) for version in section.candidates)), "")
+
+
+def withheld(settings: Settings, states: Iterable[RouteState]) -> str:
+    """Why a release that has begun, by the configuration or by hand, goes no further: one of its versions lacks what is
+    asked of it now; "" where it may. `states`: those of its routes."""
+    if settings.require_package == "none":
+        return ""
+    versions = (
+        (state.route, version)
+        for state in states
+        if state.release is not None and transitions.releasing(state)
+        for version in (state.release.candidate, *state.release.arms)
+    )
+    return next(filter(None, (_refusal(settings, version, route) for route, version in versions)), "")
 
 
 def _refusal(settings: Settings, version: str, route: str) -> str:

@@ -77,6 +77,23 @@ def test_one_that_has_begun_stays_where_it_is_and_goes_no_further() -> None:
     assert house.engine.state("cancer").stage == 1
 
 
+def test_one_that_was_begun_by_hand_goes_no_further_either() -> None:
+    """The configuration names no candidate: the package is asked of what is live."""
+    by_hand = section(split=(), shadows=())
+    house = House(demanding(by_hand, v2=package("v2", PASSED)))
+    stages = [{"shadow": 100, "requests": 100}, {"canary": 50, "requests": 100}]
+    named = {"reason": "now", "candidate": "v2", "strategy": "canary", "stages": stages}
+    move, why = moves.start(house.engine, "cancer", named, house.now)
+    house.engine.command("cancer", "release", move, "ops", why, house.now)
+    house.engine.reload(lambda: demanding(by_hand, v2=FAULT), house.now)
+    fill(house)
+    assert (house.engine.state("cancer").stage, house.split()) == (0, {})
+    assert any("altered" in warning for warning in house.engine.warnings("cancer"))
+    house.engine.reload(lambda: demanding(by_hand, v2=package("v2", PASSED)), house.now)
+    fill(house)
+    assert (house.engine.state("cancer").stage, house.split()) == (1, {"v2": 50.0})
+
+
 def fill(house: House) -> None:
     from tests.control.houses import arm
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from proxy.contracts.replay import CaptureFacts
 from proxy.control.capture.exchanges import CapturedExchange, exchanges_of
-from proxy.control.capture.format import Captured
+from proxy.control.capture.format import Captured, UnreadableLineError
 from proxy.control.capture.reading import CaptureFiles
 from proxy.control.replay.judge import ReplayJudge
 
@@ -19,6 +19,13 @@ class CaptureReader(CaptureFiles):
 
     def __init__(self, paths: Iterable[Path]) -> None:
         super().__init__(paths)
+        known: dict[str, Path] = {}
+        for each in self.files:
+            if each.lines and each.sha256 in known:
+                raise UnreadableLineError(
+                    f"{each.path}: the same lines as {known[each.sha256]}: they would count twice"
+                )
+            known[each.sha256] = each.path
         self.lines = sum(each.lines for each in self.files)
         self.read = 0
         self.rare = False

@@ -35,6 +35,13 @@ def test_only_exchanges_of_the_route_are_given(tmp_path: Path) -> None:
     assert reader.read == 5
 
 
+def test_the_same_file_counts_once(tmp_path: Path) -> None:
+    paths = [capture(tmp_path / name, 3) for name in ("a", "b")]
+    for twice in (paths, paths[:1] * 2):
+        with pytest.raises(UnreadableLineError, match="twice"):
+            CaptureReader(twice)
+
+
 def test_what_is_no_capture_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("no capture\n")
     with pytest.raises(UnreadableLineError):
