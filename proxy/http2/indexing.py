@@ -12,7 +12,8 @@ What is sent stays as it is: only how it is written differs.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from ngh2 import NeverIndexedHeader
 
@@ -36,6 +37,8 @@ SHARED: Final[dict[bytes, frozenset[bytes]]] = {
 
 BINARY: Final = b"-bin"
 
+_ODD: Final[Any] = NeverIndexedHeader
+
 
 def is_shared(name: bytes, value: bytes) -> bool:
     """Whether a field may be in the table of a peer.
@@ -47,9 +50,21 @@ def is_shared(name: bytes, value: bytes) -> bool:
     return value in values if values is not None else name[-4:] != BINARY
 
 
-def indexed(fields: FieldList) -> FieldList:
+def indexed(fields: FieldList) -> Sequence[Any]:
     """The fields as the library is to write them; the list itself where all of them may be in a table."""
     for name, value in fields:
         if not is_shared(name, value):
-            return [each if is_shared(each[0], each[1]) else NeverIndexedHeader(each[0], each[1]) for each in fields]
+            return _apart(fields)
     return fields
+
+
+def _apart(fields: FieldList) -> list[Any]:
+    """Odd fields in a type of their own. Each is only ever an `Any`: as a pair of bytes, compiled code would hand it on
+    as a plain one."""
+    written: list[Any] = []
+    for name, value in fields:
+        if is_shared(name, value):
+            written.append((name, value))
+        else:
+            written.append(_ODD(name, value))
+    return written
