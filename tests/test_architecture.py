@@ -172,6 +172,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "malformed": set(),
         "tally": {"malformed"},
         "ports": {"endpoints", "introduction", "members", "tally"},
+        "patience": set(),
         "stall": set(),
         "states": set(),
         "tail": set(),
@@ -187,7 +188,8 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "uploads": {"ports", "unexpected"},
         "reach": set(),
         "pool": {
-            *("descriptors", "endpoints", "local_fault", "members", "memory", "ports", "reach", "unexpected"),
+            *("descriptors", "endpoints", "local_fault", "members", "memory", "patience", "ports", "reach"),
+            "unexpected",
             "uploads",
         },
         "live": {"descriptors", "pool", "ports", "tally"},

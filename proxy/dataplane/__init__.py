@@ -19,7 +19,8 @@ A request's life, file by file:
 - `unexpected` what an exception that nothing foresaw ends, and what not
 - `uploads`    the connections of a version that requests may have which are still coming
 - `memory`     the budget that everything which waits or is kept draws on, and the order in which it is shed
-- `descriptors` the budgets of open files; `stall`: a loop that stands still, which is nobody's fault
+- `descriptors` the budgets of open files; `stall`: a loop that stands still, which is nobody's fault;
+  `patience`: deadlines that do not count it
 - `tally`      exact counters, per arm; `malformed`: what was wrong with messages; `recorder`: the records
 - `live`       the table in force, compiled
 - `shared`     what the connections of a worker have in common; `timings`: the times that it keeps

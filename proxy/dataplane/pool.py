@@ -32,6 +32,7 @@ from proxy.dataplane.descriptors import Budget
 from proxy.dataplane.local_fault import is_silence, reason_of
 from proxy.dataplane.members import Member, Members
 from proxy.dataplane.memory import ROOMY
+from proxy.dataplane.patience import Patience
 from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
 from proxy.dataplane.reach import Reach
 from proxy.dataplane.unexpected import UNEXPECTED, unexpected
@@ -317,9 +318,10 @@ class Pool(ConnectionOwner):
 
     async def _connect(self, dialing: Dialing, seconds: float) -> None:
         try:
-            async with asyncio.timeout(seconds):
-                wanted = dialing.member.endpoint if dialing.member is not None else None
-                connection = await self._dialer.dial(self.version, self, wanted)
+            async with asyncio.timeout(None) as timeout:
+                with Patience(seconds, timeout):
+                    wanted = dialing.member.endpoint if dialing.member is not None else None
+                    connection = await self._dialer.dial(self.version, self, wanted)
         except TimeoutError:
             self._failed(dialing, "connect_timeout", f"no connection within {seconds:g} s", True)
         except OSError as error:

@@ -16,7 +16,7 @@ from proxy.dataplane.memory import ROOMY
 from proxy.dataplane.pool import MAX_WAITING_LEGS, Pool
 from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
 from tests.support.fakes import Bench, Clock, FakeConnection, FakeDialer
-from tests.support.plane import route
+from tests.support.plane import PATIENCE, route
 
 V1 = Version("v1", "host", 80, "host:80")
 
@@ -28,12 +28,14 @@ class User(StreamUser):
         super().__init__(connect_timeout)
         self.streams: list[tuple[ServerStream, bool]] = []
         self.failures: list[str] = []
+        self.told = asyncio.Event()
 
     def connected(self, stream: ServerStream, fresh: bool, now: float) -> None:
         self.streams.append((stream, fresh))
 
     def connect_failed(self, reason: str, detail: str, now: float) -> None:
         self.failures.append(reason)
+        self.told.set()
 
     def response_head(self, head: ResponseHead) -> None:
         """Not here."""
@@ -46,6 +48,13 @@ def on_a_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
         asyncio.run(test())  # type: ignore[arg-type]
 
     return run
+
+
+async def told(*users: User) -> None:
+    """Returns once each of them has been told that it gets no connection."""
+    async with asyncio.timeout(PATIENCE):
+        for user in users:
+            await user.told.wait()
 
 
 async def turns() -> None:
@@ -138,7 +147,7 @@ async def test_a_connection_that_does_not_come_times_out() -> None:
 
     user = User(connect_timeout=0.001)
     Pool(V1, 1, Never()).acquire(user, False, 0.0)
-    await asyncio.sleep(0.02)
+    await told(user)
     assert user.failures == ["connect_timeout"]
 
 
@@ -512,7 +521,7 @@ async def test_nobody_who_can_do_without_waits_again_for_a_version_that_answers_
     first, patient = Rescued(pool), User(3600.0)
     pool.acquire(first, False, clock())
     clock.pass_(1.0)
-    await asyncio.sleep(0.02)
+    await told(first)
     assert first.failures == ["connect_timeout"]
     for _ in range(5):
         later = Rescued(pool, 3600.0)
@@ -541,9 +550,10 @@ async def test_an_open_connection_or_an_unknown_address_is_no_silence() -> None:
         pooled(pool, open_)
         for _ in range(open_):
             pool.acquire(User(), False, clock())
-        pool.acquire(Rescued(pool), False, clock())
+        gone = Rescued(pool)
+        pool.acquire(gone, False, clock())
         clock.pass_(1.0)
-        await asyncio.sleep(0.02)
+        await told(gone)
         waits = Rescued(pool, 3600.0)
         pool.acquire(waits, False, clock())
         assert not waits.failures
@@ -558,7 +568,7 @@ async def test_who_stands_in_line_and_can_do_without_goes_with_the_first_silence
     for user in (*users, stays):
         pool.acquire(user, False, clock())
     clock.pass_(1.0)
-    await asyncio.sleep(0.02)
+    await told(*users)
     assert [user.failures for user in users] == [["connect_timeout"]] * 3
     assert not stays.failures
     dialer.heard.set()
@@ -571,9 +581,10 @@ async def test_a_sweep_goes_on_trying_and_nothing_is_left_over() -> None:
     clock, dialer = Clock(), Silent()
     pool, budget = Pool(V1, 3, dialer, clock), Budget(3)
     pool.charge(budget)
-    pool.acquire(Rescued(pool), False, clock())
+    first = Rescued(pool)
+    pool.acquire(first, False, clock())
     clock.pass_(1.0)
-    await asyncio.sleep(0.02)
+    await told(first)
     pool.acquire(Rescued(pool, 3600.0), False, clock())
     for _ in range(8):
         clock.pass_(0.5)
