@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.contracts.build import build
 from proxy.contracts.table import Route, Share, Table, primaries_only
 from proxy.dataplane.rollback import LATEST, SOONEST, Departures
 from proxy.http2.codes import CANCEL
@@ -18,6 +19,8 @@ from tests.support.http2_client import Http2Client
 from tests.support.http2_server import Asked
 from tests.support.plane import Plane, get, plane, post, route, run
 from tests.support.scripted import answer, says
+
+BY_FAKES = pytest.mark.skipif(build() == "compiled", reason="compiled code takes real exchanges and routes alone")
 
 GRPC = [(b"content-type", b"application/grpc"), (b"te", b"trailers")]
 
@@ -49,6 +52,7 @@ def swept(departures: Departures, exchanges: set[Any], at: float) -> None:
     exchanges -= {each for each in exchanges if each.ended}
 
 
+@BY_FAKES
 @given(st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=50), st.integers(0, 50))
 def test_every_stream_ends_once_within_its_time_and_none_sooner(chances: list[float], others: int) -> None:
     draws = iter(chances * 100)
@@ -64,6 +68,7 @@ def test_every_stream_ends_once_within_its_time_and_none_sooner(chances: list[fl
     assert not any(each.ended for each in rest)
 
 
+@BY_FAKES
 def test_a_call_that_waits_ends_once_it_is_a_stream() -> None:
     departures, exchange = Departures(lambda: 0.5), FakeExchange("v2", stream=False)
     exchanges: set[Any] = {exchange}
@@ -75,6 +80,7 @@ def test_a_call_that_waits_ends_once_it_is_a_stream() -> None:
     assert exchange.ended == ["rolled_back"]
 
 
+@BY_FAKES
 def test_one_that_has_nobody_yet_may_find_who_was_rolled_back() -> None:
     departures, exchange = Departures(lambda: 0.0), FakeExchange(None)
     exchanges: set[Any] = {exchange}
@@ -85,6 +91,7 @@ def test_one_that_has_nobody_yet_may_find_who_was_rolled_back() -> None:
     assert exchange.ended == ["rolled_back"]
 
 
+@BY_FAKES
 def test_a_later_table_gives_no_more_time_and_may_let_a_version_in_again() -> None:
     departures, exchange = Departures(lambda: 0.0), FakeExchange("v2")
     exchanges: set[Any] = {exchange}
@@ -99,6 +106,7 @@ def test_a_later_table_gives_no_more_time_and_may_let_a_version_in_again() -> No
     assert not other.ended
 
 
+@BY_FAKES
 def test_what_has_ended_is_forgotten() -> None:
     departures, exchange = Departures(lambda: 0.0), FakeExchange("v2")
     departures.follow(routes("v2"), {exchange}, 0.0)  # type: ignore[arg-type]
