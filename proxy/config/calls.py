@@ -22,6 +22,15 @@ READERS: tuple[Protocol, ...] = ("grpc", "oip", "auto", "opaque")
 GRPC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*(?:/[A-Za-z_][A-Za-z0-9_]*)?")
 """A service, and a method of it, as identifiers of protocol buffers."""
 
+SPOKEN = (
+    "2, or no http at all: an answer of REST does not become one of gRPC. The reverse does: a route of REST "
+    "(protocol: oip) takes versions by grpc://"
+)
+"""What is allowed in place of HTTP/1.1 on a route of gRPC."""
+
+BECOMING = "protocol: oip, whose requests become calls of gRPC for such a version, or a route of gRPC (protocol: grpc)"
+"""What is allowed in place of another protocol, before a version by gRPC."""
+
 KEYLESS = "header:<name>, a field of the call's metadata: the messages of gRPC are no JSON"
 """What is allowed in place of a sticky key in a body."""
 
@@ -72,8 +81,24 @@ def by_http2(root: Section, settings: Settings) -> dict[str, Version]:
         if not _says(root, name):
             versions[name] = replace(versions[name], http=2)
         elif versions[name].http != 2 and not root.refused(f"versions.{name}.http"):
-            root.refuse(f"versions.{name}.http", f"1 beside routes.{route}, a route of gRPC", "2, or no http at all")
+            root.refuse(f"versions.{name}.http", f"1 beside routes.{route}, a route of gRPC", SPOKEN)
+    _refuse_unspoken(root, settings)
     return versions
+
+
+def _refuse_unspoken(root: Section, settings: Settings) -> None:
+    """Reports versions by gRPC on routes whose requests are no calls and become none."""
+    for route in settings.routes:
+        for name in route.named:
+            version = settings.versions.get(name)
+            if version is None or not version.grpc or route.calls or root.refused(f"versions.{name}.url"):
+                continue
+            if route.protocol != "oip":
+                found = f"{version.url} beside protocol: {route.protocol} of routes.{route.name}"
+                root.refuse(f"versions.{name}.url", found, BECOMING)
+            rewrite = settings.rewrites.get(name)
+            if rewrite is not None and (rewrite.query_set or rewrite.query_remove):
+                root.refuse(f"versions.{name}.rewrite.query", f"a query for {version.url}", "headers: calls have none")
 
 
 def _taking_calls(settings: Settings) -> dict[str, str]:

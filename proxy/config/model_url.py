@@ -20,6 +20,9 @@ PORTS = {"http": 80, "https": 443}
 """Beginnings of it, to the port of a URL without one."""
 
 
+CALLS = {"grpc": "http", "grpcs": "https"}
+"""Beginnings of the URL of a version that takes calls of gRPC alone, to what is spoken below."""
+
 ModelUrl = tuple[str, int, str, str, NameLookup, bool]
 """Host, port, authority (as in `Host`), base path without a last slash, who knows where that is, and whether TLS is
 spoken there."""
@@ -47,6 +50,21 @@ def base_url(text: str) -> ModelUrl:
         return host, 0, _domain_of(host, authority), base, lookup, secure
     named = authority.removesuffix(":443") if secure else authority  # RFC 9110 §4.2.2: its default port is left out
     return host, port, named.lower(), base, lookup, secure
+
+
+def served_url(text: str) -> tuple[ModelUrl, bool]:
+    """What the URL of a version says, and whether it takes calls of gRPC alone (`grpc`, and `grpcs` by TLS)."""
+    scheme, separator, rest = text.partition("://")
+    protocol, plus, end = scheme.lower().partition("+")
+    calls = protocol in CALLS
+    if calls:
+        text = f"{CALLS[protocol]}{plus}{end}{separator}{rest}"
+    try:
+        return base_url(text), calls
+    except Refused as refused:
+        raise Refused(
+            f"{refused.allowed}; grpc(s) in place of http(s): it takes calls of gRPC alone", refused.found
+        ) from None
 
 
 def _domain_of(service: str, authority: str) -> str:

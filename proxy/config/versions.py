@@ -6,7 +6,7 @@ from typing import Any
 
 from proxy.config import values
 from proxy.config.balance import read_balance
-from proxy.config.model_url import ModelUrl, base_url
+from proxy.config.model_url import ModelUrl, served_url
 from proxy.config.prices import read_price
 from proxy.config.rewrite import read_credential, read_rewrite
 from proxy.config.section import Section
@@ -37,9 +37,14 @@ def read_versions(root: Section, require_lineage: bool) -> dict[str, Any]:
     packages: dict[str, Package] = {}
     for name, section in root.entries("versions", values.name):
         nowhere: ModelUrl = ("", 0, "", "", "system", False)
-        host, port, authority, base, lookup, secure = section.take("url", base_url, nowhere, required=True)
-        http: HttpVersion = 2 if section.take("http", HTTP, 1) == 2 else 1
-        versions[name] = Version(name, host, port, authority, base, read_balance(section, host), lookup, secure, http)
+        (host, port, authority, base, lookup, secure), grpc = section.take(
+            "url", served_url, (nowhere, False), required=True
+        )
+        http: HttpVersion = 2 if section.take("http", HTTP, 2 if grpc else 1) == 2 else 1
+        if grpc and http == 1 and not section.refused("http"):
+            section.refuse("http", "1 beside a URL of gRPC", "2, or no http at all")
+        balance, said = read_balance(section, host), "http" in section
+        versions[name] = Version(name, host, port, authority, base, balance, lookup, secure, http, grpc, said)
         if rewrite := read_rewrite(section):
             rewrites[name] = rewrite
         if credential := read_credential(section):

@@ -55,6 +55,8 @@ FAILURES: dict[str, Failure] = {
         Failure("rewrite_coding", "downstream", 415, "The request has a content coding that cannot be rewritten"),
         Failure("rewrite_path", "downstream", 404, "The request's path cannot be rewritten for the model server"),
         Failure("rewrite_grpc", "downstream", 501, "A call of gRPC cannot be rewritten for the model server"),
+        Failure("rewrite_call", "downstream", 422, "The request has no call of gRPC that means the same"),
+        Failure("answer_untellable", "internal", 502, "The answer to a call of gRPC cannot be told by REST"),
         Failure("loop", "internal", 508, "This request has passed through this proxy before"),
         Failure("connect_failed", "upstream", 502, "The model server cannot be reached"),
         Failure("connect_timeout", "upstream", 504, "The model server did not accept a connection in time"),

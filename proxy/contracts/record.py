@@ -220,6 +220,8 @@ class Record(LegFacts, array_like=True, gc=False, frozen=True):
     """This is such a part, of a leg that is still under way: an answer's body, a few hundred kilobytes at a time."""
     disturbed: bool = False
     """The worker stood still meanwhile: the times of pieces, those of earlier parts too, say nothing."""
+    unary: bool = False
+    """The leg was a call of gRPC that has one message each way, whatever its client asked by."""
 
 
 def without_bodies(record: Record) -> Record:

@@ -71,11 +71,15 @@ class Version(Struct, frozen=True):
     no version."""
     http: HttpVersion = 1
     """The version of HTTP that is spoken there."""
+    grpc: bool = False
+    """Whether it takes calls of gRPC alone (`url: grpc://…`): requests of REST become such."""
+    http_said: bool = False
+    """Whether somebody has said which version of HTTP it speaks; else it is HTTP/2 on routes of gRPC."""
 
     @property
     def url(self) -> str:
         """Where it is served, as clients write it."""
-        return f"http{'s' * self.secure}://{self.authority}{self.base_path}"
+        return f"{'grpc' if self.grpc else 'http'}{'s' * self.secure}://{self.authority}{self.base_path}"
 
 
 class Match(Struct, frozen=True):
@@ -240,6 +244,11 @@ class RoutePolicy(Struct, frozen=True):
     def reading(self) -> Protocol:
         """The protocol by which its bodies are read: those of calls of another service than `OIP_SERVICE` by none."""
         return read_as(self.protocol, self.match)
+
+
+def asked_on(version: Version, calls: bool) -> Version:
+    """A version as a route asks it. `calls`: one whose requests are calls of gRPC."""
+    return replace(version, http=2) if calls and version.http != 2 and not version.http_said else version
 
 
 def read_as(protocol: Protocol, match: Match) -> Protocol:

@@ -83,15 +83,19 @@ class Leg(SendingLeg):
             status = HTTP_STATUS[UNAVAILABLE] if self.call == UNAVAILABLE else 0
         if status in request.route.rescued_status:
             if request.can_rescue(self.target):
-                self.answer = None
-                self.close_answered(head.status, self.first_byte, now)
-                self.record(self.first_byte, False)
-                self.drop()
-                request.rescue(self.target, LABELS[self.call] if self.call >= 0 else str(status), now)
+                self.replace(head, LABELS[self.call] if self.call >= 0 else str(status), now)
                 return
             request.not_rescued(self.target)
         self.deadline = now + request.route.idle
         self.pass_head(head)
+
+    def replace(self, head: ResponseHead, why: str, now: float) -> None:
+        """The primary answers in place of this answer."""
+        self.answer = None
+        self.close_answered(head.status, self.first_byte, now)
+        self.record(self.first_byte, False)
+        self.drop()
+        self.request.rescue(self.target, why, now)
 
     def pass_head(self, head: ResponseHead) -> None:
         """Queues the answer's head for the client."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from proxy.contracts.endpoint_state import MAX_TOLD_ENDPOINTS, worst
 from proxy.contracts.rewrite import Credential, Rewrite
-from proxy.contracts.table import Role, Route, Share, Table, Timeouts, Version
+from proxy.contracts.table import Role, Route, Share, Table, Version, asked_on
 from proxy.dataplane.descriptors import Budget, Descriptors
 from proxy.dataplane.pool import Pool
 from proxy.dataplane.ports import Dialer
@@ -20,6 +20,7 @@ from proxy.dataplane.tally import Arm, ArmKey, Tally
 from proxy.routing.breaker import Breaker, PrimaryHealth
 from proxy.routing.inference import InferenceRule
 from proxy.routing.match import RouteIndex
+from proxy.routing.rewrite.call import call_plan
 from proxy.routing.rewrite.plan import RewritePlan, plan_of
 from proxy.routing.split import Split
 
@@ -289,7 +290,7 @@ class Registry:
         """A shadow; the same object for table after table, so that its legs in flight stay counted."""
         limit = route.limits.mirror_inflight
         purpose = f"{role}:{route.name}"
-        pool = self._pool(purpose, share.version, limit, self._descriptors.shadow, route.timeouts)
+        pool = self._pool(purpose, share.version, limit, self._descriptors.shadow, route)
         arms = self._arms_of(route.name, share.version, role, share.percent / 100.0)
         key = (route.name, self._versions[share.version], role)
         self._used.add(key)
@@ -306,7 +307,8 @@ class Registry:
 
     def _plan(self, route: Route, version: str) -> RewritePlan | None:
         rewrite, credential = self._rewrites.get(version), self._credentials.get(version)
-        return plan_of(rewrite, credential, route.match.path, self._identities)
+        make = call_plan if self._versions[version].grpc and not route.calls else plan_of
+        return make(rewrite, credential, route.match.path, self._identities)
 
     def _arms_of(self, route: str, version: str, role: Role, share: float) -> Arms:
         arm, other = (self._tally.arm(route, version, role, share, inference) for inference in (True, False))
@@ -315,10 +317,10 @@ class Registry:
 
     def _live_pool(self, route: Route, name: str) -> Pool:
         budget = self._descriptors.primary if name == route.primary else self._descriptors.candidate
-        return self._pool(f"live:{route.name}", name, route.limits.connections, budget, route.timeouts)
+        return self._pool(f"live:{route.name}", name, route.limits.connections, budget, route)
 
-    def _pool(self, purpose: str, name: str, limit: int, budget: Budget, times: Timeouts) -> Pool:
-        version = self._versions[name]
+    def _pool(self, purpose: str, name: str, limit: int, budget: Budget, route: Route) -> Pool:
+        version, times = asked_on(self._versions[name], route.calls), route.timeouts
         key = (purpose, version)
         self._used.add(key)
         pool = self._pools.get(key)

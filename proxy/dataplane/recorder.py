@@ -12,6 +12,7 @@ from proxy.dataplane.ports import StreamUser
 from proxy.dataplane.request import Request
 from proxy.dataplane.tally import Arm
 from proxy.link.outbox import Outbox
+from proxy.routing.calls import is_unary
 
 MAX_RECORDED: Final = 4 * 1024 * 1024
 """Bytes of one body, an event stream apart, that reach control. Larger ones travel as None and count as unreadable."""
@@ -140,6 +141,7 @@ class Recorder:
                 leg.parts,
                 False,
                 leg.disturbed,
+                leg.call >= 0 and is_unary(request.head.path),
             )
         )
 

@@ -202,10 +202,3 @@ class RewritingLeg(Leg):
         if self.lent:
             self.shared.memory.give(RESCUES, self.lent)
             self.lent = 0
-
-
-def leg_to(shared: Shared, request: Request, target: Target, now: float) -> Leg:
-    """A leg to a target, whether or not it has a plan."""
-    if target.plan is None:
-        return Leg(shared, request, target, now)
-    return RewritingLeg(shared, request, target, now)

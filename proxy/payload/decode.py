@@ -195,7 +195,7 @@ def _read_answer(
     if not data.strip():
         return EMPTY if record.inference else NO_ANSWER
     body = Body(data, record.response_fields.lower(), analysis, record.chunks, record.ends)
-    body.unary = codec.calls is not None and is_unary(record.path)
+    body.unary = codec.calls is not None and (record.unary or is_unary(record.path))
     content, unread = _read(codec.response, body)
     if unread == "coding" and is_call(body) and not is_taken(body.fields, record.request_fields.lower()):
         unread = "encoding"  # its client cannot read it either

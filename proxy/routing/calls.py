@@ -45,6 +45,8 @@ PLACES: Final[dict[bytes, list[int]]] = {
 """Path of a method to the numbers of the fields that lead to the name: `model_name` of the Open Inference Protocol (and
 of the extensions of Triton and MLServer) and of TorchServe, `model_spec.name` of TensorFlow Serving."""
 
+_STREAM: Final = OIP + b"ModelStreamInfer"
+
 _CODECS: Final = (b"", b"proto", b"protobuf")
 
 
@@ -61,6 +63,11 @@ def has_message(pieces: list[bytes], size: int) -> bool:
 def is_read(path: bytes) -> bool:
     """Whether the messages of a method are read as tensors."""
     return path.startswith(OIP)
+
+
+def is_unary(path: bytes) -> bool:
+    """Whether an inference by gRPC has one message each way, of a service whose messages are read."""
+    return path != _STREAM
 
 
 def names_model(path: bytes, content_type: bytes) -> bool:

@@ -170,3 +170,28 @@ def test_lines_about_bodies_need_a_service_that_is_read() -> None:
         assert "a service other than inference.GRPCInferenceService never feeds" in found
     held = read("grpc: a.B/C", more=CANARY).routes[0]
     assert held.reading == "opaque" and "invalid_rate" not in held.assumed
+
+
+GRPC_URL = """
+listen: 127.0.0.1:0
+versions: {a: {url: "http://h:1"}, b: {url: "grpc://h:2"}}
+routes:
+  r: {match: {path: /v2/}, protocol: PROTOCOL, primary: a, shadows: [{version: b, percent: 100}]}
+"""
+
+
+def test_a_version_by_grpc_is_asked_by_http_2_on_a_route_of_rest() -> None:
+    version = parse(GRPC_URL.replace("PROTOCOL", "oip"), {}).versions["b"]
+    assert (version.http, version.grpc, version.secure, version.url) == (2, True, False, "grpc://h:2")
+
+
+def test_other_protocols_have_no_calls_for_it() -> None:
+    with pytest.raises(ConfigError, match=r"versions\.b\.url: found grpc://h:2 beside protocol: json of routes\.r"):
+        parse(GRPC_URL.replace("PROTOCOL", "json"), {})
+
+
+@pytest.mark.parametrize("more", ["http: 1", "rewrite: {query: {set: {a: b}}}"])
+def test_what_calls_do_not_have_is_refused(more: str) -> None:
+    text = GRPC_URL.replace("PROTOCOL", "oip").replace('"grpc://h:2"', '"grpc://h:2", ' + more)
+    with pytest.raises(ConfigError, match=r"versions\.b\."):
+        parse(text, {})

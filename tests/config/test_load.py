@@ -303,7 +303,6 @@ def test_mistakes_in_a_route(route: str, path: str) -> None:
         ("wrokers: 1", "wrokers"),
         ("versions: {a: {}}", "versions.a.url"),
         ("versions: {a: {url: 'ftp://h'}}", "versions.a.url"),
-        ("versions: {a: {url: 'grpc://h'}}", "versions.a.url"),
         ("versions: {a: {url: 'http://h:0'}}", "versions.a.url"),
         ("versions: {a: {url: 'http://h/?q'}}", "versions.a.url"),
         ("versions: {a: {url: 'http://[::'}}", "versions.a.url"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from proxy.contracts.table import Limits, Match, Rescue, Route, Share, Sticky, Table, Timeouts, Version
+from proxy.contracts.table import Limits, Match, Rescue, Route, Share, Sticky, Table, Timeouts, Version, asked_on
 from proxy.dataplane.descriptors import Descriptors
 from proxy.dataplane.live import REPLAY_BYTES, LiveTable, Registry
 from proxy.dataplane.tally import Tally
@@ -159,3 +159,9 @@ def test_routes_of_one_release_know_each_others_canaries() -> None:
         ("c", False),
         ("h", True),
     ]
+
+
+def test_a_version_is_asked_by_http_2_on_a_route_of_grpc_where_nobody_has_said_how() -> None:
+    for said, http in ((False, 2), (True, 1)):
+        version = Version("v1", "h", 1, "h:1", http_said=said)
+        assert asked_on(version, True).http == http and asked_on(version, False) is version

@@ -81,6 +81,6 @@ def test_each_fact_stands_in_its_place() -> None:
         "request_id": "id", "key": 5, "copies": 7, "inference": False, "call": 13, "method": head.method.decode(),
         "path": head.path.decode(), "request_fields": head.fields, "request": None,
         "response_fields": b"answer: 1\r\n", "response": b"answer", "chunks": [17.0], "ends": [19],
-        "beginning": b"begins", "ending": b"ends", "parts": 29, "partial": False,
+        "beginning": b"begins", "ending": b"ends", "parts": 29, "partial": False, "unary": True,
         "disturbed": True, "detail": "two lengths",
     }  # fmt: skip

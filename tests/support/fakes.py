@@ -210,6 +210,17 @@ class FakeStream(ServerStream):
         user.response_body(data)
         user.response_flush()  # also where the piece made it let go
 
+    def call(self, code: int, body: bytes = b"", message: bytes = b"") -> None:
+        """A whole answer of gRPC."""
+        self.head(200, None, media=b"application/grpc")
+        user = self.user
+        if user is not None and body:
+            user.response_body(body)
+        if user is not None and self.user is not None:
+            user.response_trailers(b"grpc-status: %d\r\n" % code)
+            user.graded(code, message)
+        self.end_answer()
+
     def end_answer(self) -> None:
         if self.user is not None:
             self.user.response_end()
@@ -391,13 +402,17 @@ class Bench:
         memory: int = 64 * MIB,
         rewrites: dict[str, Rewrite] | None = None,
         credentials: dict[str, Credential] | None = None,
+        by_calls: frozenset[str] = frozenset(),
     ) -> None:
         self.clock = Clock()
         self.outbox = FakeOutbox()
         self.tally = Tally()
         self.memory = Memory(memory)
         self.shared = Shared(self.tally, Recorder(self.outbox, 1000.0, self.memory), Timings(), 100, self.clock)  # type: ignore[arg-type]
-        versions = {name: Version(name, "host", 80, f"{name}:80") for name in ("v1", "v2", "v3")}
+        versions = {
+            name: Version(name, "host", 80, f"{name}:80", http=2 if name in by_calls else 1, grpc=name in by_calls)
+            for name in ("v1", "v2", "v3")
+        }
         self.registry = Registry(self.tally, FakeDialer(), Descriptors(10_000))
         self.shared.table = self.registry.compile(
             Table(1, versions, (route,), rewrites=rewrites or {}, credentials=credentials or {})

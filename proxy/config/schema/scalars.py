@@ -13,7 +13,7 @@ from typing import Any
 
 from proxy.config import fleet, load, rewrite, tls, values
 from proxy.config.calls import GRPC_NAME, grpc_name
-from proxy.config.model_url import base_url
+from proxy.config.model_url import served_url
 from proxy.config.values import Known, Number, OneOf, Parser, Whole
 
 Schema = dict[str, Any]
@@ -48,7 +48,7 @@ def words(*choices: str) -> Schema:
     return {"anyOf": [{"enum": list(choices)}, {"type": "string", "pattern": VARIABLE}]}
 
 
-_BASE = f"{SCHEME}[Ss]?([+][Dd][Nn][Ss]|[+][Ss][Rr][Vv])?://({values.AUTHORITY.pattern})({values.PATH.pattern})?"
+_BASE = f"({SCHEME}|[Gg][Rr][Pp][Cc])[Ss]?([+][Dd][Nn][Ss]|[+][Ss][Rr][Vv])?://({values.AUTHORITY.pattern})({values.PATH.pattern})?"
 _KEY = f"(header|cookie):({values.TOKEN.pattern})"
 _WORKERS = load.WORKERS
 
@@ -57,7 +57,7 @@ SCALARS: dict[Callable[[str], Any], Schema] = {
     values.address: text(values.ADDRESS),
     values.glob: text(values.GLOB, types=TEXT),
     values.selection: text(values.GLOB, values.POINTER, types=TEXT),
-    base_url: text(_BASE),
+    served_url: text(_BASE),
     values.duration: text(values.DURATION),
     values.duration_or_none: text("0", values.DURATION, types=["integer", "string"]) | {"minimum": 0, "maximum": 0},
     values.header_name: text(values.TOKEN, types=TEXT),

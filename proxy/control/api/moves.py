@@ -11,6 +11,7 @@ from typing import Any
 
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import Release, RouteSettings
+from proxy.contracts.table import asked_on
 from proxy.control.api import request_bodies
 from proxy.control.api.problems import ApiError
 from proxy.control.engine import Engine, Move
@@ -41,9 +42,13 @@ def split(engine: Engine, name: str, value: Body, now: float) -> tuple[Move, str
 
 
 def _refuse_deaf(engine: Engine, section: RouteSettings, names: Iterable[str]) -> None:
-    """Refuses versions that are asked by HTTP/1.1, on a route of gRPC."""
+    """Refuses versions asked by HTTP/1.1, on a route of gRPC, and those by gRPC where no requests are calls."""
     for name in names:
-        if section.calls and engine.settings.versions[name].http != 2:
+        version = engine.settings.versions[name]
+        if version.grpc and not section.calls and section.protocol != "oip":
+            why = f"{version.url} takes calls of gRPC, and requests of route {section.name} become none"
+            raise ApiError("invalid", f"{why}: its protocol is {section.protocol}, and not oip or grpc", name)
+        if section.calls and asked_on(version, True).http != 2:
             why = f"{name} is asked by HTTP/1.1, and route {section.name} takes calls of gRPC; versions.{name}.http: 2"
             raise ApiError("invalid", f"{why} in the file says that it speaks HTTP/2", name)
 

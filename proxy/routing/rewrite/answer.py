@@ -129,6 +129,15 @@ def _lines(text: bytes) -> list[bytes]:
     return [line + b"\n" for line in text.split(b"\n")[:-1]]
 
 
+def mapped_in(text: bytes, names: Names) -> bytes:
+    """A whole text of JSON with its names mapped back."""
+    if not names:
+        return text
+    made = AnswerNames(names, b"application/json")
+    made.add(text)
+    return made.rest()
+
+
 def names_in(head: ResponseHead, names: Names) -> AnswerNames | None:
     """The names of an answer with this head; None where it holds none that could be mapped. One with a
     `reason` goes on as it is."""

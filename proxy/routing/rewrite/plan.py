@@ -33,6 +33,7 @@ from proxy.contracts.rewrite import (
     Rewrite,
 )
 from proxy.routing import expanded
+from proxy.routing.oip.call import OipCall
 from proxy.routing.rewrite import form, json_text, target
 from proxy.routing.rewrite.unwritable import CODING, GRPC, NOT_JSON, PATH, TOO_LARGE, Unwritable
 
@@ -52,16 +53,18 @@ one of this version: whatever stands there."""
 
 
 class Rewritten:
-    """A request for one version. `body`: None where the client's goes on as it comes; `names`: for its answer."""
+    """A request for one version. `body`: None where the client's goes on as it comes; `names`: for its answer; `call`:
+    the call of gRPC that it has become, None: it is what it was."""
 
-    __slots__ = ("body", "head", "names")
+    __slots__ = ("body", "call", "head", "names")
 
-    def __init__(self, head: RequestHead, body: bytes | None, names: Names) -> None:
-        self.head, self.body, self.names = head, body, names
+    def __init__(self, head: RequestHead, body: bytes | None, names: Names, call: OipCall | None = None) -> None:
+        self.head, self.body, self.names, self.call = head, body, names, call
 
 
 class RewritePlan:
-    """What one version on one route has rewritten. `holds`: inferences may have to be whole before they are sent."""
+    """What one version on one route has rewritten. `holds`: inferences may have to be whole before they are sent;
+    `calls`: they become calls of gRPC."""
 
     __slots__ = (
         "_answer",
@@ -76,6 +79,7 @@ class RewritePlan:
         "_query",
         "_query_remove",
         "_secret",
+        "calls",
         "holds",
     )
 
@@ -107,6 +111,7 @@ class RewritePlan:
         self._drop = frozenset([name.encode() for name in drop])
         self._fields = "".join(fields).encode("latin-1")
         self.holds = rewrite.reads_bodies
+        self.calls = False
 
     def _maps_names(self) -> bool:
         named = self._model or self._model_version or self._path is not None or _MODEL in [at for at, _ in self._json]
@@ -124,6 +129,9 @@ class RewritePlan:
 
     def reads_body(self, head: RequestHead) -> bool:
         """Whether the body of an inference has to be at hand."""
+        return self._changes_body(head)
+
+    def _changes_body(self, head: RequestHead) -> bool:
         if not self.holds or head.tunnel or not (head.streamed or head.length) or _is_call(head):
             return False
         return bool(self._json) or not target.named_in(head.path)[0]
@@ -139,7 +147,7 @@ class RewritePlan:
         if inference and self._in_messages() and _is_call(head):
             raise Unwritable(GRPC, "the messages of gRPC are not rewritten for a version")
         path = self._new_path(head, inference, names)
-        if self.reads_body(head):
+        if self._changes_body(head):
             try:
                 if body is None or len(body) > MAX_REWRITTEN:
                     raise Unwritable(TOO_LARGE, f"bodies of up to {MAX_REWRITTEN} bytes are rewritten for a version")
@@ -157,7 +165,7 @@ class RewritePlan:
             if json_size is not None and body is not None:
                 without = without.union([_TENSORS])
                 fields += b"%b: %d\r\n" % (_TENSORS, int(json_size) + len(made) - len(body))
-        changed = head.changed(self._new_target(head, path), _without(head.fields, without) + fields)
+        changed = head.changed(self._new_target(head, path), without_fields(head.fields, without) + fields)
         if made is not None:
             changed.length, changed.streamed = len(made), False
         if not self._answer:
@@ -275,7 +283,7 @@ def _json_of(name: bytes) -> bytes:
     return json.dumps(name.decode("utf-8", "replace")).encode()
 
 
-def _without(block: bytes, names: frozenset[bytes]) -> bytes:
+def without_fields(block: bytes, names: frozenset[bytes]) -> bytes:
     """A block of fields without those of these names."""
     if not names:
         return block
@@ -295,4 +303,4 @@ def plan_of(
 
 def without_digests(block: bytes) -> bytes:
     """A block of fields without digests of a body."""
-    return _without(block, frozenset([name.encode() for name in BODY_DIGESTS]))
+    return without_fields(block, frozenset([name.encode() for name in BODY_DIGESTS]))

@@ -10,6 +10,7 @@ NO_PLACE: Final = "rewrite_no_place"
 CODING: Final = "rewrite_coding"
 PATH: Final = "rewrite_path"
 GRPC: Final = "rewrite_grpc"
+CALL: Final = "rewrite_call"
 
 
 class Unwritable(Exception):

@@ -101,9 +101,19 @@ def test_it_starts_again_as_configured() -> None:
 )
 def test_a_route_of_grpc_gets_no_version_that_is_asked_by_http1(action: str, body: dict[str, Any]) -> None:
     calls = replace(section("calls", split=(), shadows=()), protocol="grpc")
-    house = House(settings(calls))
+    known = settings(calls)
+    said = {name: replace(version, http_said=True) for name, version in known.versions.items()}
+    house = House(replace(known, versions=said))
     with pytest.raises(ApiError, match=r"v2 is asked by HTTP/1.1, and route calls takes calls of gRPC") as refused:
         do(house, "calls", action, body)
     assert refused.value.kind == "invalid" and house.split("calls") == {}
-    versions = {name: replace(version, http=2) for name, version in house.engine.settings.versions.items()}
-    do(House(replace(settings(calls), versions=versions)), "calls", action, body)
+    do(House(known), "calls", action, body)  # nobody has said how it is asked: as its route wants
+
+
+def test_a_version_by_grpc_is_for_routes_whose_requests_become_calls() -> None:
+    known = settings(replace(section("rest", split=(), shadows=()), protocol="json"))
+    versions = {name: replace(version, http=2, grpc=True) for name, version in known.versions.items()}
+    with pytest.raises(ApiError, match=r"takes calls of gRPC, and requests of route rest become none"):
+        do(House(replace(known, versions=versions)), "rest", "split", {"v2": 10})
+    calls = settings(replace(section("rest", split=(), shadows=()), protocol="oip"))
+    do(House(replace(calls, versions=versions)), "rest", "split", {"v2": 10})

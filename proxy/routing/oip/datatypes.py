@@ -1,0 +1,189 @@
+"""The values of a tensor in its three forms: in JSON, typed (`contents` of gRPC), and raw (little endian, the same
+bytes in both protocols). FP16 and BF16 have no typed form."""
+
+from __future__ import annotations
+
+import struct
+from math import isfinite
+from typing import Any, Final
+
+from proxy.routing.oip.wire import WireField, bytes_field, fields_of, signed, varint
+from proxy.routing.protobuf import NotProtobuf
+
+RAW_ALONE: Final = frozenset(("FP16", "BF16"))
+"""Datatypes that messages of gRPC have in raw contents alone."""
+
+_LETTERS: Final = {
+    "BOOL": "?",
+    "INT8": "b",
+    "INT16": "h",
+    "INT32": "i",
+    "INT64": "q",
+    "UINT8": "B",
+    "UINT16": "H",
+    "UINT32": "I",
+    "UINT64": "Q",
+    "FP16": "e",
+    "BF16": "H",
+    "FP32": "f",
+    "FP64": "d",
+}
+"""Datatype to how `struct` writes it."""
+
+_WIDTHS: Final = {datatype: struct.calcsize(f"<{letter}") for datatype, letter in _LETTERS.items()}
+
+_CONTENTS: Final = {
+    "BOOL": 1,
+    "INT8": 2,
+    "INT16": 2,
+    "INT32": 2,
+    "INT64": 3,
+    "UINT8": 4,
+    "UINT16": 4,
+    "UINT32": 4,
+    "UINT64": 5,
+    "FP32": 6,
+    "FP64": 7,
+    "BYTES": 8,
+}
+"""Datatype to the field of `InferTensorContents` that has its values."""
+
+_NUMBERS: Final = frozenset((float, int, bool))
+_FLOATS: Final = frozenset(("FP16", "BF16", "FP32", "FP64"))
+
+
+class Unfit(Exception):
+    """Values that are none of their datatype."""
+
+
+def is_known(datatype: str) -> bool:
+    """Whether the protocol has such a datatype."""
+    return datatype in _LETTERS or datatype == "BYTES"
+
+
+def checked(datatype: str, values: list[Any]) -> list[Any]:
+    """The values of JSON as those of the datatype. Raises Unfit."""
+    if datatype == "BYTES":
+        if not set(map(type, values)) <= {str}:
+            raise Unfit
+        return values
+    return [_number(datatype, value) for value in values]
+
+
+def _number(datatype: str, value: Any) -> Any:
+    kind = type(value)
+    if datatype == "BOOL":
+        if kind is bool or value == 0 or value == 1:
+            return bool(value)
+    elif kind not in _NUMBERS:
+        raise Unfit
+    elif datatype in _FLOATS:
+        return float(value)
+    elif kind is not float or value.is_integer():
+        return int(value)
+    raise Unfit
+
+
+def to_raw(datatype: str, values: list[Any]) -> bytes:
+    """Checked values, raw. Raises Unfit: a number is beyond the datatype."""
+    if datatype == "BYTES":
+        texts = [value.encode() if isinstance(value, str) else value for value in values]
+        return b"".join([struct.pack("<I", len(text)) + text for text in texts])
+    try:
+        if datatype == "BF16":
+            return b"".join([_bfloat(value) for value in values])
+        return struct.pack(f"<{len(values)}{_LETTERS[datatype]}", *values)
+    except (struct.error, OverflowError) as error:
+        raise Unfit from error
+
+
+def _bfloat(value: float) -> bytes:
+    """The upper half of a number of 32 bits, rounded to even."""
+    bits = int.from_bytes(struct.pack("<f", value), "little")
+    if bits & 0x7F80_0000 != 0x7F80_0000:
+        bits += 0x7FFF + (bits >> 16 & 1)
+    return (bits >> 16).to_bytes(2, "little")
+
+
+def to_contents(datatype: str, values: list[Any]) -> bytes:
+    """Checked values as typed contents, of a datatype that has such. Raises Unfit."""
+    place = _CONTENTS[datatype]
+    if datatype == "BYTES":
+        return b"".join([bytes_field(place, value.encode()) for value in values])
+    if not values:
+        return b""
+    raw = to_raw(datatype, values)  # so that both forms have the same bounds
+    if datatype == "FP32" or datatype == "FP64":
+        return bytes_field(place, raw)
+    return bytes_field(place, b"".join([varint(value) for value in values]))
+
+
+def from_raw(datatype: str, raw: bytes) -> list[Any]:
+    """The values of raw contents: numbers, or bytes. Raises NotProtobuf."""
+    if datatype == "BYTES":
+        return _strings(raw)
+    width = _WIDTHS.get(datatype, 0)
+    if not width or len(raw) % width:
+        raise NotProtobuf
+    if datatype == "BF16":
+        halves = [b"\0\0" + raw[at : at + 2] for at in range(0, len(raw), 2)]
+        return list(struct.unpack(f"<{len(halves)}f", b"".join(halves)))
+    return list(struct.unpack(f"<{len(raw) // width}{_LETTERS[datatype]}", raw))
+
+
+def _strings(raw: bytes) -> list[Any]:
+    values: list[Any] = []
+    at, end = 0, len(raw)
+    while at < end:
+        begin = at + 4
+        at = begin + int.from_bytes(raw[at:begin], "little")
+        if at > end or begin > end:
+            raise NotProtobuf
+        values.append(raw[begin:at])
+    return values
+
+
+def from_contents(datatype: str, contents: bytes) -> list[Any]:
+    """The values of typed contents: numbers, or bytes. Raises NotProtobuf."""
+    place = _CONTENTS.get(datatype, 0)
+    if not place:
+        raise NotProtobuf
+    found: list[Any] = []
+    for each in fields_of(contents):
+        if each.number == place:
+            _take(found, datatype, each)
+        elif each.number <= len(_CONTENTS):
+            raise NotProtobuf  # values of another datatype
+    return found
+
+
+def _take(found: list[Any], datatype: str, field: WireField) -> None:
+    if datatype == "BYTES":
+        found.append(field.message())
+    elif datatype == "FP32" or datatype == "FP64":
+        found += from_raw(datatype, field.fixed(_WIDTHS[datatype]))
+    else:
+        numbers: list[int] = []
+        field.numbers(numbers)
+        found += [_whole(datatype, number) for number in numbers]
+
+
+def _whole(datatype: str, number: int) -> Any:
+    if datatype == "BOOL":
+        return number != 0
+    if datatype == "UINT64":
+        return number
+    if datatype == "INT64":
+        return signed(number)
+    low = number & 0xFFFF_FFFF
+    return low if datatype.startswith("U") else low - (low >> 31 << 32)
+
+
+def to_json(datatype: str, values: list[Any]) -> list[Any]:
+    """Values as JSON has them: what is no number there is null, as servers of REST write it. Raises
+    UnicodeDecodeError: bytes that are no text."""
+    if datatype == "BYTES":
+        return [value.decode() for value in values]
+    if datatype in _FLOATS:
+        return [value if isfinite(value) else None for value in values]
+    return values
