@@ -236,7 +236,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         },
         "h2": {
             *("assign", "endpoints", "exchange", "h1", "introduction", "local_fault", "members", "memory"),
-            *("ports", "shared", "trust", "unexpected"),
+            *("ports", "shared", "states", "trust", "unexpected"),
         },
         "dialing": {
             *(

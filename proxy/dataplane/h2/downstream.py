@@ -29,6 +29,7 @@ from proxy.dataplane.introduction import Introduction, Manner, introduction_of
 from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS
 from proxy.dataplane.ports import ClientConnection
 from proxy.dataplane.shared import Shared
+from proxy.dataplane.states import QUEUED
 from proxy.dataplane.unexpected import unexpected
 from proxy.http2.bounds import EARNED_BYTES, MAX_IDLE_FRAMES, STREAMS, Http2Bounds
 from proxy.http2.codes import ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR
@@ -149,11 +150,20 @@ class Http2Downstream(Http2Connection, ClientConnection):
         stream.counted = 0
 
     def handed_over(self) -> None:
-        """The pieces of one read leave together, to each model server."""
+        """The pieces of one read leave together, to each model server. What was taken back in the same read has not
+        even started."""
         ending, self._ending = self._ending, []
         for stream in ending:
-            if stream.exchange is not None:
-                stream.exchange.flush_request()
+            exchange = stream.exchange
+            if exchange is None:
+                continue
+            if exchange.state == QUEUED:
+                try:
+                    exchange.start(self.now)
+                except Exception as error:
+                    unexpected(error)
+                    exchange.fault()
+            exchange.flush_request()
 
     def written(self) -> None:
         waits = self.blocked or self._cursor.size > COUNTED or self.all_queued() > 0
@@ -191,14 +201,9 @@ class Http2Downstream(Http2Connection, ClientConnection):
         if len(head.fields) > COUNTED:
             stream.counted = len(head.fields)
             self._shared.memory.insist(REQUESTS, stream.counted)
-        try:
-            exchange.start(self.now)
-            if ended and not stream.over:
-                exchange.request_end()
-        except Exception as error:
-            unexpected(error)
-            exchange.fault()
-        self._touch(stream)
+        if ended:
+            exchange.request_end()
+        self._touch(stream)  # and it starts once all of this read is known
 
     def stream_data(self, number: int, data: bytes, ended: bool) -> None:
         """A piece of a request's body."""

@@ -165,6 +165,27 @@ def test_a_client_that_takes_its_request_back_ends_its_leg_and_no_other() -> Non
     run(test)
 
 
+@pytest.mark.parametrize("body", [None, b"hello"])
+def test_what_is_taken_back_in_the_same_read_starts_nothing(body: bytes | None) -> None:
+    fields = [(":method", "POST"), (":scheme", "http"), (":authority", "a"), (":path", "/v2/models/m/infer")]
+
+    async def test() -> None:
+        async with plane(route(), v1=V1) as p, Http2Client(p.port) as client:
+            await client.ask()
+            for _ in range(50):
+                stream = client.h2.get_next_available_stream_id()
+                client.h2.send_headers(stream, fields, end_stream=body is None)
+                if body is not None:
+                    client.h2.send_data(stream, body, end_stream=True)
+                client.h2.reset_stream(stream, 8)
+            client.flush()
+            assert (await client.ask()).body == b"one"
+            await p.settled()
+            assert len(p.upstreams["v1"].seen) == 2 and p.codes() == {("v1", "primary", "200"): 2}
+
+    run(test)
+
+
 def test_a_connection_that_ends_ends_all_of_its_exchanges() -> None:
     async def never(served: Served, request: Request) -> bool:
         await asyncio.sleep(30)
