@@ -191,3 +191,13 @@ def test_a_coding_that_is_not_read_has_failed_the_call_where_its_client_does_not
     made = record(framed(request(X)), answer, GRPC + b"grpc-encoding: snappy\r\n")
     asked = msgspec.structs.replace(made, request_fields=GRPC + b"Grpc-Accept-Encoding: %b\r\n" % taken)
     assert decode(asked, "grpc", (0, "a")).content == content
+
+
+@given(st.lists(st.sampled_from([response(X), response(Y), b"", b"\x0a\x01m"]), max_size=4))
+def test_a_copy_of_a_unary_call_reads_as_the_call_itself_whatever_came(messages: list[bytes]) -> None:
+    """The path travels with the leg that answers the client; what a copy is, its record says."""
+    whole = record(framed(request(X)), framed(*messages))
+    copied = msgspec.structs.replace(whole, role="shadow", path="", request=None, request_fields=b"", unary=True)
+    primary, copy = (decode(each, "grpc", (0, "a")) for each in (whole, copied))
+    assert (copy.outputs, copy.content) == (primary.outputs, primary.content)
+    assert copy.unreadable_response == primary.unreadable_response
