@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from msgspec.structs import replace
 
 from proxy.contracts.identity import IdentityChange
+from proxy.contracts.notices import Notice, texts
 from proxy.contracts.record import MAX_FAILED_KEYS, Record, Tick
 from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import ConfigError, Problem, RouteSettings, Settings
@@ -29,7 +30,7 @@ from proxy.control.engine_errors import NotStoredYetError, UnknownReleaseError, 
 from proxy.control.judgement import judge
 from proxy.control.packages import admit, allowed, refusals, withheld
 from proxy.control.primary_figures import figures_of
-from proxy.control.release_control import ReleaseControl, RouteAction, commanded, releases_of
+from proxy.control.release_control import ReleaseControl, commanded, releases_of
 from proxy.control.route_control import RouteControl, RouteStatus
 from proxy.control.standstill import Standstills
 from proxy.control.state.keeper import Keeper
@@ -120,12 +121,15 @@ class Engine:
         """The verdict on all limits of a route's scorecard, as of the last tick. Raises UnknownRouteError."""
         return scorecard.overall(self.status(name).verdicts)
 
-    def warnings(self, name: str) -> list[str]:
+    def notices(self, name: str) -> list[Notice]:
         """Options of a route without effect, and why its stage does not end. Raises UnknownRouteError."""
-        route, still = self.route(name), self._standstills.of(name)
-        held = (self.held.get(name), self.unpackaged.get(name) or withheld(self.settings, self.release_of(name).states))
-        own = (*route.status.warnings, *filter(None, held), *route.baseline_warnings, *route.keyless_warnings)
-        return [*own, *self._warnings.of(name, self.settings), *still, *self.keeper.warnings(name)]
+        lacks = self.unpackaged.get(name) or withheld(self.settings, self.release_of(name).states)
+        own = self.route(name).notices(self.held.get(name, ""), lacks)
+        return [*own, *self._warnings.of(name, self.settings), *self._standstills.of(name), *self.keeper.notices(name)]
+
+    def warnings(self, name: str) -> list[str]:
+        """What the notices of a route say. Raises UnknownRouteError."""
+        return texts(self.notices(name))
 
     def audit(self, limit: int, after: int = -1, route: str | None = None, store: Store | None = None) -> list[Link]:
         """The newest entries, newest first, or those after a number, oldest first; of one or all; of another chain in
@@ -191,8 +195,9 @@ class Engine:
         """Reference profiles that cannot be used, by route; shown as warnings."""
         self._warnings.profile_faults = dict(faults)
 
-    def on_protocols(self, spoken: Mapping[str, Protocol], *faults: Mapping[str, str]) -> None:
-        """The protocols that routes of protocol `auto` speak, and faults by route that others know of; all are live."""
+    def on_protocols(self, spoken: Mapping[str, Protocol], faults: Mapping[str, Mapping[str, str]]) -> None:
+        """The protocols that routes of protocol `auto` speak, and faults by route that others know of, each with its
+        kind of notice; all are live."""
         self.spoken, self._warnings.live_faults = spoken, faults
 
     def on_time(self, now: float) -> None:
@@ -294,7 +299,7 @@ class Engine:
             changed = [self._on_identities(release, route, now) for route in release.routes]
             if any(changed):
                 return
-            asked = self._on_baselines(release) or asked
+            asked = release.on_baselines(self.board) or asked
         if not asked and not self._waits(release, now):
             asked = release.passed(now)
         for route, action in asked or release.settled(now):
@@ -315,15 +320,6 @@ class Engine:
     def _verdicts(self, route: RouteControl, now: float) -> tuple[Verdict, ...]:
         verdicts, route.status.baseline = judge(route, self.board, now)
         return verdicts
-
-    def _on_baselines(self, release: ReleaseControl) -> list[RouteAction]:
-        found = []
-        for route in release.routes:
-            silence = self.board.baseline_silence(route.section.name) if route.baseline else 0.0
-            name = route.baseline.version if route.baseline else ""
-            if name and (action := decide.on_baseline(name, route.status.baseline, silence)):
-                found.append((route, action))
-        return found
 
     def _on_identities(self, release: ReleaseControl, route: RouteControl, now: float) -> bool:
         """Follows changes of the models that answer; whether anything did."""

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import chain
 
+from proxy.contracts.notices import Notice
 from proxy.contracts.observation import NOT_LOOKED_AT
 from proxy.stats.board import Board
 
@@ -30,6 +31,8 @@ TEXTS = {
     "response": "answers of {version} cannot be read or are no answers",
     "request": "requests to {version} cannot be read",
 }
+
+_KINDS = {"pairs": "answers-not-compared", "response": "answers-unreadable", "request": "requests-unreadable"}
 
 
 class LostAnswers:
@@ -53,7 +56,11 @@ class LostAnswers:
 
     def of(self, route: str) -> list[str]:
         """The warnings of a route."""
-        return [fault for (name, *_), fault in sorted(self.faults.items()) if name == route]
+        return [notice.text for notice in self.notices(route)]
+
+    def notices(self, route: str) -> list[Notice]:
+        """The same with their kinds."""
+        return [Notice(_KINDS[what], fault) for (name, _, what), fault in sorted(self.faults.items()) if name == route]
 
 
 def _lost(board: Board) -> Counter[tuple[Subject, str]]:

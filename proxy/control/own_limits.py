@@ -86,5 +86,10 @@ def _faults(route: str, came: Mapping[tuple[str, str], int]) -> list[str]:
     return [f"{reason}: {n:,} {WHAT}: {remedies[reason].format(route=route)}" for reason, n in lost.items() if n]
 
 
+def kind_of(fault: str) -> str:
+    """The kind of a warning: that of its reason."""
+    return _reason(fault).replace("_", "-")
+
+
 def _reason(fault: str) -> str:
     return fault.partition(":")[0]

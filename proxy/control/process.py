@@ -159,7 +159,8 @@ class Control:
         self._judge = JudgeCaller(self._judged)
         self._certificates = Certificates(files, lambda: self._engine.settings, self._renewed, time.time)
         of_certificates = self._certificates.by_route
-        self._engine.on_protocols(protocols.learnt, protocols.faults, self._judge.faults, of_certificates)
+        faults = {"protocol-mistaken": protocols.faults, "judge-without-scores": self._judge.faults}
+        self._engine.on_protocols(protocols.learnt, {**faults, "certificate": of_certificates})
         part = settings.memory // WAITING_PARTS
         self._intake = Intake(protocols.decode, self._observed, self._section, time.thread_time, time.monotonic, part)
         self._capture = CaptureWriter()

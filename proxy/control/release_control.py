@@ -17,6 +17,7 @@ from proxy.release import decide, scorecard
 from proxy.release.baseline import refusals
 from proxy.release.phases import TransitionRefused
 from proxy.release.together import moved
+from proxy.stats.board import Board
 
 RouteAction = tuple[RouteControl, decide.Action]
 """A route, and what is to be done because of it."""
@@ -76,6 +77,16 @@ class ReleaseControl:
     def _breach(self, route: RouteControl) -> decide.Action | None:
         status = route.status
         return decide.on_breach(route.state, status.verdicts, route.guard.on_breach, status.notified)
+
+    def on_baselines(self, board: Board) -> list[RouteAction]:
+        """What baselines ask for that have failed, or are silent."""
+        found = []
+        for route in self.routes:
+            silence = board.baseline_silence(route.section.name) if route.baseline else 0.0
+            name = route.baseline.version if route.baseline else ""
+            if name and (action := decide.on_baseline(name, route.status.baseline, silence)):
+                found.append((route, action))
+        return found
 
     def passed(self, now: float) -> list[RouteAction]:
         """The end of the stage in force, where it has come."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from proxy.contracts.notices import Notice, notices
 from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import Guard, RouteSettings
 from proxy.contracts.table import Share
@@ -70,6 +71,17 @@ class RouteControl:
         """Why the configured baseline gets nothing while a candidate has traffic; () where it does."""
         why = why_idle(self.section, self.state) if self.situation.split else ""
         return (f"no baseline: {why}",) if why else ()
+
+    def notices(self, held: str, lacks: str) -> list[Notice]:
+        """What of its configuration has no effect. `held`: why its release does not go on; `lacks`: what a package
+        lacks."""
+        return [
+            *notices("configured-rolled-back", *self.status.warnings),
+            *notices("release-held", held),
+            *notices("package-missing", lacks),
+            *notices("no-baseline", *self.baseline_warnings),
+            *notices("requests-without-key", *self.keyless_warnings),
+        ]
 
     def enter(self, before: RouteState | None, after: RouteState) -> None:
         """Takes up a state; what was gathered in the one before (None: there was none) goes with what it was about."""

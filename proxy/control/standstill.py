@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from msgspec import Struct, field
 
 from proxy.contracts.metrics import METRICS, MetricSource
+from proxy.contracts.notices import Notice
 from proxy.contracts.release import Verdict
 from proxy.control.route_control import RouteControl
 from proxy.release.scorecard import MAX_LOSS
@@ -80,9 +81,9 @@ class Standstills:
 
     def __init__(self) -> None:
         self._watches: dict[str, Watch] = {}
-        self._found: dict[str, dict[Key, str]] = {}
+        self._found: dict[str, dict[Key, Notice]] = {}
 
-    def of(self, route: str) -> list[str]:
+    def of(self, route: str) -> list[Notice]:
         """The warnings of a route."""
         return list(self._found.get(route, {}).values())
 
@@ -92,14 +93,14 @@ class Standstills:
         for name in self._watches.keys() - routes.keys():
             del self._watches[name]
 
-    def _look(self, name: str, route: RouteControl, board: Board, now: float) -> dict[Key, str]:
+    def _look(self, name: str, route: RouteControl, board: Board, now: float) -> dict[Key, Notice]:
         if route.state.phase == "paused" or route.situation.stage is None:
             self._watches.pop(name, None)
             return {**_unfed(route), **dict(_without_copies(route))}
         watch = self._watch(name, route, board, now)
         found = _endless(route) or self._causes(watch, route, board, now)
         for key in found.keys() - watch.told:
-            log.warning("%s: %s", name, found[key])
+            log.warning("%s: %s", name, found[key].text)
         watch.told |= found.keys()
         return found
 
@@ -111,37 +112,40 @@ class Standstills:
             watch = self._watches[name] = Watch(moment, _marks(route, board))
         return watch
 
-    def _causes(self, watch: Watch, route: RouteControl, board: Board, now: float) -> dict[Key, str]:
+    def _causes(self, watch: Watch, route: RouteControl, board: Board, now: float) -> dict[Key, Notice]:
         lines = [verdict for verdict in route.status.verdicts if _holds(verdict, route)]
         feeds = {_key(line): line.n for line in lines} | {REQUESTS: route.status.legs}
         still = {key for key, n in feeds.items() if watch.feeds.setdefault(key, Feed(n, now, n, now)).still(n, now)}
         stage = route.situation.stage
         waits = bool(lines) or (stage is not None and route.status.legs < stage.requests)
         if REQUESTS in still and waits:
-            return {REQUESTS: _unreached(watch, route, board)}
+            return {REQUESTS: Notice("stage-unreached", _unreached(watch, route, board))}
         since = Counter(_marks(route, board)) - Counter(watch.marks)
         causes = {_key(line): _cause(line, _key(line) in still, route, since) for line in lines}
-        return {key: cause for key, cause in causes.items() if cause}
+        return {key: cause for key, cause in causes.items() if cause.text}
 
 
 REQUESTS: Key = ("", "", "")
 
 
-def _endless(route: RouteControl) -> dict[Key, str]:
+def _endless(route: RouteControl) -> dict[Key, Notice]:
     release, stage = route.state.release, route.state.stage + 1
     problems = never_ends(release, route.section.reading) if release is not None else ()
     return {
-        ("", problem.path, "endless"): f"stage {stage} can never end: release.{problem.path}: {problem.found}"
+        ("", problem.path, "endless"): Notice(
+            "stage-endless", f"stage {stage} can never end: release.{problem.path}: {problem.found}"
+        )
         for problem in problems
     }
 
 
-def _unfed(route: RouteControl) -> dict[Key, str]:
+def _unfed(route: RouteControl) -> dict[Key, Notice]:
     """Lines of a route without a release that its protocol never feeds."""
     guard, protocol = route.section.guard, route.section.reading
     lines = [metric for metric in guard.scorecard if metric not in guard.assumed]
     faults = {metric: never_fed(metric, protocol) for metric in lines if route.state.phase == "steady"}
-    return {("", metric, "unfed"): f"scorecard.{metric}: {fault}" for metric, fault in faults.items() if fault}
+    told = {metric: Notice("line-unfed", f"scorecard.{metric}: {fault}") for metric, fault in faults.items() if fault}
+    return {("", metric, "unfed"): notice for metric, notice in told.items()}
 
 
 def _key(line: Verdict) -> Key:
@@ -163,22 +167,26 @@ def _unreached(watch: Watch, route: RouteControl, board: Board) -> str:
     return f"stage {route.state.stage + 1} stands still: no {what} that asks the model reaches {names}: {why}"
 
 
-def _cause(line: Verdict, still: bool, route: RouteControl, since: Marks) -> str:
-    about = f"{line.metric} of {line.version}"
+NOTHING = Notice("", "")
+
+
+def _cause(line: Verdict, still: bool, route: RouteControl, since: Marks) -> Notice:
+    about, stage = f"{line.metric} of {line.version}", f"stage {route.state.stage + 1}"
     if line.lost > MAX_LOSS * (line.n + line.lost):
         lost = line.lost / (line.n + line.lost)
         if _source(line) == "bodies" and not (line.n or still):
-            return ""  # records come a moment after their ticks
+            return NOTHING  # records come a moment after their ticks
         why = LOSSES[_source(line)](line, route, since)
-        return f"stage {route.state.stage + 1} stands still: {lost:.0%} of {about} is lost: {why}"
+        return Notice("line-lost", f"{stage} stands still: {lost:.0%} of {about} is lost: {why}")
     if still:
         fault = FAULTS[_source(line)](line, route, since)
-        return f"stage {route.state.stage + 1} stands still: nothing feeds {about}: {fault}"
+        return Notice("line-unfed", f"{stage} stands still: nothing feeds {about}: {fault}")
     if line.needed is not None and line.needed > SENSIBLE_REQUESTS:
-        return f"stage {route.state.stage + 1} may never end: {about} takes about {line.needed:,} more to decide"
+        return Notice("decision-far", f"{stage} may never end: {about} takes about {line.needed:,} more to decide")
     if line.needed is None and line.n >= CLEAR_OBSERVATIONS:
-        return f"stage {route.state.stage + 1} may never end: no decision on {about} is in sight at the present rate"
-    return ""
+        why = "is in sight at the present rate"
+        return Notice("decision-far", f"{stage} may never end: no decision on {about} {why}")
+    return NOTHING
 
 
 def _source(line: Verdict) -> MetricSource:
@@ -249,9 +257,10 @@ def _marks(route: RouteControl, board: Board) -> dict[str, int]:
     return marks
 
 
-def _without_copies(route: RouteControl) -> Iterator[tuple[Key, str]]:
+def _without_copies(route: RouteControl) -> Iterator[tuple[Key, Notice]]:
     """Lines of a canary without a release that only copies could feed."""
     for line in route.status.verdicts:
         unfed = METRICS[line.metric].source == "pairs" and line.version not in route.situation.shadows
         if route.state.phase == "steady" and unfed and not line.n:
-            yield _key(line), f"nothing feeds {line.metric} of {line.version}: it gets no copies to compare"
+            text = f"nothing feeds {line.metric} of {line.version}: it gets no copies to compare"
+            yield _key(line), Notice("line-unfed", text)

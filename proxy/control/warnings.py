@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
+from proxy.contracts.notices import Notice, notices
 from proxy.contracts.settings import Settings
 from proxy.control.identities import IdentityFaults
 from proxy.control.lost_answers import LostAnswers
 from proxy.control.not_rewritten import NotRewritten
-from proxy.control.own_limits import OwnLimits
+from proxy.control.own_limits import OwnLimits, kind_of
 from proxy.control.unread_keys import UnreadKeys
 from proxy.control.unverified import unverified
 from proxy.stats.board import Board
@@ -72,24 +73,26 @@ class Warnings:
         self._wrong_sums: dict[str, int] = {}
         self.profile_faults: dict[str, str] = {}
         """Reference profiles that cannot be used, by route."""
-        self.live_faults: Sequence[Mapping[str, str]] = ()
-        """Protocols that requests and answers do not speak, and judges that give no scores, by route."""
+        self.live_faults: Mapping[str, Mapping[str, str]] = {}
+        """Kinds to faults by route, of what others look at: protocols, judges of texts, certificates."""
 
-    def of(self, route: str, settings: Settings) -> list[str]:
+    def of(self, route: str, settings: Settings) -> list[Notice]:
         """The warnings of a route, as the settings in force have it."""
         shadows = [warning for (name, _), warning in self._shadows.items() if name == route]
         wrong = [f"{self._wrong_sums[route]} pairs of answers have no result"] if route in self._wrong_sums else []
-        return (
-            unverified(settings, route)
-            + shadows
-            + self._lost.of(route)
-            + wrong
-            + self._identities.faults.get(route, [])
-            + self._own.faults.get(route, [])
-            + self._not_rewritten.faults.get(route, [])
-            + self._keys.faults.get(route, [])
-            + [faults[route] for faults in (self.profile_faults, *self.live_faults, self._silent) if route in faults]
-        )
+        own = self._own.faults.get(route, ())
+        by_route = {"profile-unusable": self.profile_faults, **self.live_faults, "no-inferences": self._silent}
+        return [
+            *notices("server-unverified", *unverified(settings, route)),
+            *notices("shadow-starved", *shadows),
+            *self._lost.notices(route),
+            *notices("pairs-without-result", *wrong),
+            *self._identities.faults.get(route, ()),
+            *(Notice(kind_of(fault), fault) for fault in own),
+            *notices("not-rewritten", *self._not_rewritten.faults.get(route, ())),
+            *notices("sticky-key-unread", *self._keys.faults.get(route, ())),
+            *(Notice(kind, faults[route]) for kind, faults in by_route.items() if route in faults),
+        ]
 
     def update(self, shadows: Mapping[str, Iterable[str]], board: Board, now: float) -> None:
         """Judges the shadows of each route, and its answers, by the span that is over, if it is."""

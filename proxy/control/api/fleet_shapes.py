@@ -23,6 +23,7 @@ FLEET_SHAPES: dict[str, Schema] = {
         heard_seconds_ago=maybe(number(description="Since the store answered; null: it never did.")),
         fault=maybe(text(description="Why the store cannot be used at present.")),
         warnings=many(text()),
+        notices=many(ref("Notice")),
         late_legs=whole(description="Requests whose counts came too late to be evidence."),
         revision=maybe(whole(description="The fleet's table that is followed.")),
         members=many(ref("FleetMember")),

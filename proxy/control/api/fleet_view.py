@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from proxy.control.api.views import notice
 from proxy.control.fleet.bodies import MemberRow
 from proxy.control.fleet.service import FleetService
 from proxy.control.fleet.store import Place
@@ -34,6 +35,7 @@ def fleet(service: FleetService) -> dict[str, Any]:
         "heard_seconds_ago": None if heard is None else round(heard, DIGITS),
         "fault": service.fault or None,
         "warnings": service.warnings,
+        "notices": [notice(each) for each in service.notices],
         "late_legs": member.late_legs,
         "revision": table.revision if table else None,
         "members": [_member(each, following.place, member.table_age) for each in member.members],

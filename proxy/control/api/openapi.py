@@ -10,6 +10,7 @@ from typing import get_args
 
 from proxy import __version__
 from proxy.contracts.metrics import Unit
+from proxy.contracts.notices import KINDS, SEVERITIES
 from proxy.contracts.outcome import OUTCOMES
 from proxy.contracts.record import MAX_REQUEST_ID
 from proxy.contracts.release import PHASES
@@ -80,6 +81,14 @@ SCHEMAS: dict[str, Schema] = {
         identities=many(ref("Answering")),
         truncated=TRUNCATED,
         warnings=many(text()),
+        notices=many(ref("Notice")),
+    ),
+    "Notice": record(
+        kind=text(enum=[*KINDS], description="Stays the same in other versions; `text` may not."),
+        title=text(),
+        severity=text(enum=list(SEVERITIES)),
+        runbook=text(description="Where this API serves what it means and what to do."),
+        text=text(description="As it stands in `warnings`."),
     ),
     "Answering": record(
         version=text(),

@@ -10,6 +10,7 @@ import msgspec
 
 from proxy.contracts.bounds import MAX_SENTENCE, clipped
 from proxy.contracts.metrics import METRICS
+from proxy.contracts.notices import KINDS, Notice
 from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.table import Match
 from proxy.control import identities
@@ -50,7 +51,7 @@ def route(engine: Engine, name: str) -> dict[str, Any]:
     """A route: its phase, who gets what (percent, the primary included), its release, and what is wrong."""
     control, total = engine.route(name), verdicts.on_route(engine, name)
     state, situation = control.state, control.situation
-    answering, warnings = identities.rows(engine.board, name), engine.warnings(name)
+    answering, found = identities.rows(engine.board, name), engine.notices(name)
     return {
         "route": name,
         "scope": verdicts.scope_in(engine),
@@ -77,9 +78,17 @@ def route(engine: Engine, name: str) -> dict[str, Any]:
         "speaks": engine.spoken.get(name, control.section.protocol),
         "on_identity_change": control.guard.on_identity_change,
         "identities": answering[:MAX_SHOWN_IDENTITIES],
-        "truncated": len(answering) > MAX_SHOWN_IDENTITIES or len(warnings) > MAX_SHOWN_WARNINGS,
-        "warnings": [clipped(warning, MAX_SENTENCE) for warning in warnings[:MAX_SHOWN_WARNINGS]],
+        "truncated": len(answering) > MAX_SHOWN_IDENTITIES or len(found) > MAX_SHOWN_WARNINGS,
+        "warnings": [clipped(each.text, MAX_SENTENCE) for each in found[:MAX_SHOWN_WARNINGS]],
+        "notices": [notice(each) for each in found[:MAX_SHOWN_WARNINGS]],
     }
+
+
+def notice(told: Notice) -> dict[str, Any]:
+    """A warning with its kind, which stays the same in other versions, and where the runbook says what to do."""
+    kind = KINDS[told.kind]
+    about = {"kind": told.kind, "title": kind.title, "severity": kind.severity, "runbook": told.runbook}
+    return about | {"text": clipped(told.text, MAX_SENTENCE)}
 
 
 def matched(match: Match) -> dict[str, Any]:

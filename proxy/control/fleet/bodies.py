@@ -5,16 +5,21 @@ All are MessagePack. Sidecars of two versions of this program can be in one flee
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from proxy.contracts.notices import KINDS, Notice
 from proxy.contracts.release import RouteState, Verdict
 from proxy.control.fleet.counts import Rows
 from proxy.control.fleet.store import NOWHERE, Place
 
 Body = TypeVar("Body", bound=Struct)
+
+OF_ANOTHER_VERSION = "fleet-judge"
+"""The kind of what a judge warns of whose program has other kinds, or none."""
 
 
 class Intent(Struct, frozen=True):
@@ -163,6 +168,14 @@ class FleetTable(Struct, frozen=True):
     """That of the judge."""
     followed_from: int = 1
     """The oldest format whose programs can follow it."""
+    kinds: dict[str, list[str]] = {}
+    """Route to the kinds of its `warnings`, in their order; judges of older versions tell none."""
+
+    def notices(self, route: str) -> list[Notice]:
+        """What the judge warns of."""
+        warnings, kinds = self.warnings.get(route, ()), self.kinds.get(route, ())
+        known = [kind if kind in KINDS else OF_ANOTHER_VERSION for kind in kinds]
+        return [Notice(kind, text) for text, kind in zip_longest(warnings, known, fillvalue=OF_ANOTHER_VERSION) if text]
 
 
 class LabelBody(Struct, frozen=True):

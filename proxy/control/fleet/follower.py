@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
+from proxy.contracts.notices import Notice
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import RouteSettings
 from proxy.contracts.table import Table, primaries_only
@@ -44,7 +45,7 @@ class Follower(Engine):
     """Why the fleet is not heard at present; "" where it is."""
     alone: bool = False
     """Whether what is shown is of this sidecar's own requests: on a copy of the engine, for whoever asks for that."""
-    troubles: Callable[[], list[str]] = staticmethod(list)
+    troubles: Callable[[], list[Notice]] = staticmethod(list)
     """What is wrong with the fleet, as warnings of every route."""
 
     def _merged(
@@ -59,15 +60,16 @@ class Follower(Engine):
     def _judge(self, release: ReleaseControl, now: float) -> None:
         """Nothing is decided here."""
 
-    def warnings(self, name: str) -> list[str]:
+    def notices(self, name: str) -> list[Notice]:
         """As an engine says; what the fleet's judge warns of is told at every sidecar. Why a stage does not end is the
         judge's to say, who sees all requests."""
         still = self._standstills.of(name)
-        own = [warning for warning in super().warnings(name) if warning not in still]
-        apart = [APART] if self.apart else []
-        theirs = self.fleet.warnings.get(name, ()) if self.fleet else ()
-        differs = [DIFFERS.format(name)] if self.differs(name) else []
-        return [*apart, *self.troubles(), *differs, *own, *(warning for warning in theirs if warning not in own)]
+        own = [notice for notice in super().notices(name) if notice not in still]
+        apart = [Notice("fleet-apart", APART)] if self.apart else []
+        theirs = self.fleet.notices(name) if self.fleet else []
+        differs = [Notice("fleet-differs", DIFFERS.format(name))] if self.differs(name) else []
+        said = {notice.text for notice in own}
+        return [*apart, *self.troubles(), *differs, *own, *(notice for notice in theirs if notice.text not in said)]
 
     def unheard(self, name: str) -> str:
         """Why the fleet's verdict on a route is not known here; "" where it is."""

@@ -92,5 +92,5 @@ def joined(
     )
     store = store_of(fleet)
     service = FleetService(FleetMember(engine, board, counting, store, mirror, surface), store)
-    engine.troubles = lambda: service.warnings
+    engine.troubles = lambda: service.notices
     return service

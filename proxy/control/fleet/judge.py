@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from proxy.contracts.notices import notices, texts
 from proxy.contracts.settings import Settings
 from proxy.contracts.table import Table
 from proxy.control.engine import Engine
@@ -320,6 +321,7 @@ class FleetJudge:
 
     def _table(self, members: list[MemberRow], twins: list[str], now: float) -> FleetTable:
         engine, evidence = self.engine, self._evidence
+        told = {name: [*notices("fleet-twins", *twins), *engine.notices(name)] for name in engine.routes}
         return FleetTable(
             revision=engine.revision,
             states=evidence.states,
@@ -327,7 +329,8 @@ class FleetJudge:
             verdicts={name: list(route.status.verdicts) for name, route in engine.routes.items()},
             baselines={name: list(route.status.baseline) for name, route in engine.routes.items()},
             legs={name: route.status.legs for name, route in engine.routes.items()},
-            warnings={name: [*twins, *engine.warnings(name)] for name in engine.routes},
+            warnings={name: texts(found) for name, found in told.items()},
+            kinds={name: [notice.kind for notice in found] for name, found in told.items()},
             taken=dict(self._consumption.taken),
             answers=[answer for answer in evidence.answers if answer.id in self._asked],
             members=members,

@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 
 from proxy.contracts.fleet import Fleet
+from proxy.contracts.notices import Notice, notices, texts
 from proxy.control.fleet.member import FleetMember
 from proxy.control.fleet.store import FleetStore, StoreUnavailableError, StoreUnfitError
 
@@ -86,13 +87,20 @@ class FleetService:
         self.fault = why
 
     @property
-    def warnings(self) -> list[str]:
+    def notices(self) -> list[Notice]:
         """What is wrong with the fleet, for every route."""
-        found = [f"fleet: {self.fault}"] if self.fault else []
-        found += [f"fleet: {warning}" for warning in getattr(self._store, "warnings", ())]
-        found += [f"fleet: {self.member.fault}"] if self.member.fault else []
-        if self.member.stands_by:
-            found.append(f"fleet: {self.member.stands_by}")
-        if self.member.mirror.fault:
-            found.append(f"fleet: its audit is not stored here: {self.member.mirror.fault}")
-        return found
+        member = self.member
+        audit = f"its audit is not stored here: {member.mirror.fault}" if member.mirror.fault else ""
+        found = [
+            *notices("fleet-store", self.fault),
+            *notices("fleet-store-setting", *getattr(self._store, "warnings", ())),
+            *notices("fleet-table", member.fault),
+            *notices("fleet-stands-by", member.stands_by),
+            *notices("fleet-audit", audit),
+        ]
+        return [Notice(each.kind, f"fleet: {each.text}") for each in found]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What they say."""
+        return texts(self.notices)

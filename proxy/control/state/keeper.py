@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from proxy.contracts.notices import Notice, notices, texts
 from proxy.contracts.release import RouteState
 from proxy.control.state.anchor import Anchor
 from proxy.control.state.evidence_snapshots import EvidenceSnapshots
@@ -71,11 +72,18 @@ class Keeper:
             self.ledger.keep(after, (change,), revision, now)
         return not self.ledger.unsaved
 
-    def warnings(self, route: str) -> list[str]:
+    def notices(self, route: str) -> list[Notice]:
         """What was wrong with the files of a route, or is."""
-        mended = [self.recovered.warnings[route]] if route in self.recovered.warnings else []
-        faults = (*self.recovered.faults, self._not_stored, self.anchor.fault)
-        return mended + [fault for fault in faults if fault]
+        return [
+            *notices("state-recovered", self.recovered.warnings.get(route, "")),
+            *notices("state-damaged", *self.recovered.faults),
+            *notices("state-not-stored", self._not_stored),
+            *notices("anchor-unusable", self.anchor.fault),
+        ]
+
+    def warnings(self, route: str) -> list[str]:
+        """What they say."""
+        return texts(self.notices(route))
 
     @property
     def _not_stored(self) -> str:

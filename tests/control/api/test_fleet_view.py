@@ -122,7 +122,7 @@ def test_what_is_wrong_with_the_fleet_is_a_warning_of_every_route() -> None:
     fleet.turns(6)
     here = fleet.sidecars[0]
     service = FleetService(here.member, fleet.world.store)
-    here.engine.troubles = lambda: service.warnings
+    here.engine.troubles = lambda: service.notices
     assert here.engine.warnings("cancer") == []
     service.fault = "Redis at x: gone"
     assert here.engine.warnings("cancer") == ["fleet: Redis at x: gone"]

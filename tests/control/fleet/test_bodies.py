@@ -100,3 +100,10 @@ scalars: st.SearchStrategy[Any] = st.none() | st.integers(-5, 5) | st.text(max_s
 def test_whatever_a_store_holds_is_read_or_raises_that_error(kind: type[Struct], body: bytes) -> None:
     with suppress(msgspec.MsgspecError):
         assert isinstance(decode(body, kind), kind)
+
+
+def test_what_a_judge_of_another_version_warns_of_has_a_kind_too() -> None:
+    table = FleetTable(1, [], warnings={"r": ["one", "two", "three"]}, kinds={"r": ["loop", "of-tomorrow"]})
+    told = [(notice.kind, notice.text) for notice in table.notices("r")]
+    assert told == [("loop", "one"), ("fleet-judge", "two"), ("fleet-judge", "three")]
+    assert table.notices("other") == []
