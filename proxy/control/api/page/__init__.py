@@ -1,8 +1,10 @@
 """The status page at `/` of the admin API: static files, no framework, no request to anywhere else.
 
 - `static.py`: serves the files under a strict policy
-- `index.html`, `page.css`, `icon.svg`: what there is and how it looks, light and dark, from 400 px up
-- `page.js`: documents in, sections out; `sections.js`, `timeline.js`: what each looks like
-- `dom.js`: elements and figures as text; `charts.js`: bars and distributions
+- `index.html`, `page.css`, `icon.svg`: what there is and how it looks, light and dark, from 360 px up
+- `page.js`: documents in, the open view draws them; `held.js`: the newest of each document
+- `router.js`: which view is open, by the address; views: `all_routes.js`, `route.js` (`section` adds to it)
+- `route_parts.js`, `sections.js`, `timeline.js`, `fleet.js`: what each part looks like
+- `dom.js`: elements, figures and times as text; `colours.js`: those of versions; `charts.js`: bars and distributions
 - `feed.js`: the stream of `/v1/events` with its token; `controls.js`: changes, each with a confirmation and a reason
 """

@@ -73,15 +73,32 @@ function ago(at) {
   return `${Math.floor(passed / unit)} ${name} ago`;
 }
 
-export function when(at) {
+let absolute = false;
+
+// A moment in full, by the clock of the reader and by UTC: what is compared with the logs of others must not be guessed.
+export function fully(at) {
   const moment = new Date(1000 * at);
-  const full = moment.toLocaleString([], { dateStyle: "medium", timeStyle: "long" });
-  return h("time", { datetime: moment.toISOString(), title: full, "data-at": at }, ago(at));
+  const local = moment.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "long" });
+  return `${local} (${moment.toISOString().slice(0, 19).replace("T", " ")} UTC)`;
+}
+
+const said = (at) => (absolute ? fully(at) : ago(at));
+
+export const clock = () => Date.now() / 1000 + ahead;
+
+export function when(at) {
+  return h("time", { datetime: new Date(1000 * at).toISOString(), title: fully(at), "data-at": at }, said(at));
+}
+
+// All times of the page as moments, or as how long ago.
+export function setAbsolute(on) {
+  absolute = on;
+  refreshTimes();
 }
 
 export function refreshTimes() {
   for (const element of document.querySelectorAll("time[data-at]")) {
-    const told = ago(Number(element.dataset.at));
+    const told = said(Number(element.dataset.at));
     if (element.textContent !== told) element.textContent = told;
   }
 }

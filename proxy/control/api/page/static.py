@@ -34,7 +34,13 @@ HEADERS = {
 MEDIA = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 HOME = "index.html"
-SCRIPTS = tuple(f"{name}.js" for name in ("page", "dom", "charts", "feed", "fleet", "controls", "sections", "timeline"))
+SCRIPTS = tuple(
+    f"{name}.js"
+    for name in (
+        *("page", "router", "held", "all_routes", "route", "route_parts", "sections", "controls", "timeline", "fleet"),
+        *("dom", "colours", "charts", "feed"),
+    )
+)
 
 FILES = (HOME, "icon.svg", "page.css", *SCRIPTS)
 """All there is: a request cannot name any other file."""
