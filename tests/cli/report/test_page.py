@@ -52,7 +52,8 @@ def test_it_has_a_picture_and_the_numbers_of_each_distribution() -> None:
     found, text = Page(failed()), page(failed())
     assert found.seen.count("svg") == found.seen.count("figure") == 2
     assert "malignant &lt;b&gt;" in text and "70.0%" in text
-    assert re.findall(r'<span class="(\w+)">', text) == ["reference", "recorded", "candidate"]
+    legend = text.partition('<p class="legend">')[2].partition("</p>")[0]
+    assert re.findall(r'<span class="(\w+)">', legend) == ["reference", "recorded", "candidate"]
 
 
 def test_a_report_without_distributions_has_no_pictures() -> None:
