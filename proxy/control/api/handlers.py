@@ -10,63 +10,31 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
 from typing import Any, get_args
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
-from msgspec import Struct, field
-from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from proxy.control.api import auth, fleet_view, release_view, request_bodies, scope, views
-from proxy.control.api.connections import Connections
+from proxy.control.api.acting import Acting, Beside
+from proxy.control.api.context import BOUND_OF_PROBLEM
+from proxy.control.api.context import ApiContext as ApiContext
 from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT
 from proxy.control.api.event_stream import Events, picture
-from proxy.control.api.moves import MOVES
 from proxy.control.api.openapi import describe
 from proxy.control.api.page import static
 from proxy.control.api.portions import encoded, in_portions, text_of
 from proxy.control.api.problems import ApiError, answer, as_json, in_json
 from proxy.control.api.refusals import problem_of
+from proxy.control.api.requests import body_of, name_of, names_shown, whole
 from proxy.control.api.traffic_view import traffic
 from proxy.control.api.verdicts import scope_in
 from proxy.control.engine import Engine
-from proxy.control.fleet.service import FleetService
-from proxy.link.server import WorkerStatus
-from proxy.stats.board import Board
 from proxy.stats.quality.label_join import LabelOutcome
 from proxy.stats.quality.scores import load
-from proxy.tls.peer import names
 
 log = logging.getLogger("penumbra.api")
-
-MAX_DIGITS = 40
-"""Characters of a number in a query. Python reads 4,300 digits, zeros included."""
-
-Beside = dict[str, Any]
-"""Members of an answer beside the document itself."""
-
-BOUND_OF_PROBLEM = {"too-large": "api_body", "too-many": "event_listeners"}
-"""Kinds of problems by which a request learns that a bound was reached; the name that a metric has for it."""
-
-
-class ApiContext(Struct):
-    """Objects that the API serves, and the counts of its own. `labelled` hears of the labels that feedback brings."""
-
-    engine: Engine
-    board: Board
-    registry: CollectorRegistry
-    workers: Callable[[], list[WorkerStatus]]
-    now: Callable[[], float]
-    """Seconds by the clock of durations; `engine.keeper.unix` makes Unix seconds of them."""
-    draining: bool = False
-    """Whether the process is about to end, so that no traffic should come any more."""
-    bounds_reached: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BOUND_OF_PROBLEM.values(), 0))
-    """Requests that were refused because of a bound, by its name. Monotone."""
-    connections: Connections = field(default_factory=Connections)
-    labelled: Callable[[list[tuple[str, Any]]], None] = lambda labels: None
-    fleet: FleetService | None = None
 
 
 def application(context: ApiContext) -> web.Application:
@@ -129,8 +97,8 @@ def _problem(error: Exception, request: web.Request) -> ApiError:
     return problem_of(error, f"{request.method} {request.path}")
 
 
-class Api:
-    """The handlers. Reading needs the engine only; a change goes through `_change`."""
+class Api(Acting):
+    """The handlers. Reading needs the engine only; changes are the part of `Acting`."""
 
     def __init__(self, context: ApiContext) -> None:
         self._context, self._engine = context, context.engine
@@ -150,7 +118,7 @@ class Api:
         the stream of events takes no turn, because it does not end."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
-            auth.reader(request.headers, self._engine.settings.admin, _shown(request))
+            auth.reader(request.headers, self._engine.settings.admin, names_shown(request))
             if handler == self.events:
                 return await handler(request)
             async with self._turn:
@@ -169,13 +137,13 @@ class Api:
 
     def _of_sidecar(self, request: web.Request) -> str:
         """The route of a read that is of this sidecar always. Raises ApiError, UnknownRouteError."""
-        name = _name(request)
+        name = name_of(request)
         self._engine.state(name)
         scope.scope_of(request.query, self._engine, "sidecar")
         return name
 
     async def route(self, request: web.Request) -> web.Response:
-        return self._route(self._seen(request), _name(request))
+        return self._route(self._seen(request), name_of(request))
 
     def _route(self, engine: Engine, name: str, beside: Beside | None = None) -> web.Response:
         return as_json(
@@ -183,15 +151,15 @@ class Api:
         )
 
     async def scorecard(self, request: web.Request) -> web.Response:
-        return as_json(views.scorecard(self._seen(request), _name(request)))
+        return as_json(views.scorecard(self._seen(request), name_of(request)))
 
     async def gate(self, request: web.Request) -> web.Response:
-        shown = views.gate(self._seen(request), _name(request))
+        shown = views.gate(self._seen(request), name_of(request))
         return as_json(shown, _GATES[shown["verdict"]])
 
     async def ask_gate(self, request: web.Request) -> web.Response:
-        auth.reader(request.headers, self._engine.settings.admin, _shown(request))
-        await _body(request, any_type=True)
+        auth.reader(request.headers, self._engine.settings.admin, names_shown(request))
+        await body_of(request, any_type=True)
         return await self.gate(request)
 
     async def page(self, request: web.Request) -> web.Response:
@@ -214,8 +182,8 @@ class Api:
 
     async def audit(self, request: web.Request) -> web.Response:
         route = request.query.get("route")
-        limit = _whole(request, "limit", 100, MAX_AUDIT)
-        after = _whole(request, "after", -1, 2**62)
+        limit = whole(request, "limit", 100, MAX_AUDIT)
+        after = whole(request, "after", -1, 2**62)
         chain = scope.chain_of(scope.scope_of(request.query, self._engine), self._context.fleet)
         links, truncated = views.audited(self._engine, limit, after, route, chain)
         entries = [text_of(views.entry(link)) async for link in in_portions(links)]
@@ -252,8 +220,8 @@ class Api:
     async def feedback(self, request: web.Request) -> web.Response:
         """Labels decide about releases, so whoever gives them must be allowed to change things. They are taken in
         portions, because scoring ten thousand takes seconds."""
-        auth.caller(request.headers, request.remote, self._engine.settings.admin, _shown(request))
-        body = await _body(request, request_bodies.MAX_FEEDBACK)
+        auth.caller(request.headers, request.remote, self._engine.settings.admin, names_shown(request))
+        body = await body_of(request, request_bodies.MAX_FEEDBACK)
         await asyncio.to_thread(load)
         async with self._scoring:
             labels = [each async for each in in_portions(request_bodies.labels(request_bodies.read(body)))]
@@ -268,53 +236,6 @@ class Api:
         if fleet is not None and elsewhere:
             fleet.member.on_labels(elsewhere)
         return as_json({name: outcomes[name] for name in get_args(LabelOutcome)})
-
-    async def put_split(self, request: web.Request) -> web.Response:
-        return await self._change(request, "split")
-
-    async def put_shadows(self, request: web.Request) -> web.Response:
-        return await self._change(request, "shadows")
-
-    async def post_release(self, request: web.Request) -> web.Response:
-        return await self._change(request, "release")
-
-    async def post_promote(self, request: web.Request) -> web.Response:
-        return await self._change(request, "promote")
-
-    async def post_rollback(self, request: web.Request) -> web.Response:
-        return await self._change(request, "rollback")
-
-    async def post_pause(self, request: web.Request) -> web.Response:
-        return await self._change(request, "pause")
-
-    async def post_resume(self, request: web.Request) -> web.Response:
-        return await self._change(request, "resume")
-
-    async def _change(self, request: web.Request, action: str) -> web.Response:
-        """Checks the caller's token, the body and `If-Match`; then the engine makes the change."""
-        name = _name(request)
-        beside = await self._command(request, action, name, views.etag(self._engine.state(name)))
-        return self._route(self._engine, name, beside)
-
-    async def _command(self, request: web.Request, action: str, name: str, etag: str, whole: bool = False) -> Beside:
-        """`etag`: what it is changed from; `whole`: what the body asks for is of no single route. In a fleet, what to
-        say of it beside: at how many members it is in force."""
-        engine, now = self._engine, self._context.now
-        who = auth.caller(request.headers, request.remote, engine.settings.admin, _shown(request))
-        value = request_bodies.read_object(await _body(request), optional=request.method == "POST")
-        _if_match(request, etag)
-        if whole:
-            request_bodies.only(value, ("reason",))
-        move, why = MOVES[action](engine, name, value, now())
-        if self._context.fleet is None:
-            engine.command(name, action, move, who, why, now())
-            return {}
-        tag = etag if request.headers.get("If-Match", "*").strip() != "*" else ""
-        answer = await self._context.fleet.member.command(name, action, value, who, tag)
-        if answer.kind:
-            raise ApiError(answer.kind, answer.detail, answer.field)
-        there, members = await self._context.fleet.member.until_in_force(name, answer.place)
-        return {"in_force": {"at": there, "of": members}} | ({"detail": answer.detail} if answer.detail else {})
 
     # -- releases
 
@@ -338,63 +259,9 @@ class Api:
         shown = release_view.gate(engine, engine.release(request.match_info["release"]))
         return as_json(shown, _GATES[shown["verdict"]])
 
-    async def release_command(self, request: web.Request) -> web.Response:
-        release = self._engine.release(request.match_info["release"])
-        action = request.path.rpartition("/")[2]
-        name, tag = release.routes[0].section.name, release_view.etag(release)
-        return self._release(self._engine, release.name, await self._command(request, action, name, tag, whole=True))
-
     @property
     def _versions(self) -> Any:
         return self._engine.settings.versions
 
 
 _GATES = {"pass": 200, "fail": 409, "undecided": 425}
-
-
-def _shown(request: web.Request) -> tuple[str, ...]:
-    """Names of the certificate that the client has shown, of an authority that is trusted; (): none."""
-    return names(request.get_extra_info("peercert"))
-
-
-def _name(request: web.Request) -> str:
-    return request.match_info["route"]
-
-
-def _whole(request: web.Request, name: str, default: int, most: int) -> int:
-    text = request.query.get(name)
-    if text is None:
-        return default
-    allowed = f"allowed: a whole number from 0 to {most}"
-    if len(text) > MAX_DIGITS:
-        raise ApiError("malformed", f"{name}: found {len(text):,} characters; {allowed}", name)
-    if not text.isascii() or not text.isdecimal() or int(text) > most:
-        raise ApiError("invalid", f"{name}: found {text!r}; {allowed}", name)
-    return int(text)
-
-
-_MEDIA = frozenset(("application/json", "application/x-www-form-urlencoded", "application/octet-stream"))
-"""JSON, and what `curl -d` and clients that say nothing call it; `access` keeps foreign pages out, whatever they call
-it.
-"""
-
-
-async def _body(request: web.Request, most: int = request_bodies.MAX_BODY, *, any_type: bool = False) -> bytes:
-    try:
-        body = await request.read()
-    except ConnectionError:  # nobody reads the answer, and nothing failed here
-        raise ApiError("malformed", "the connection ended within the body") from None
-    if len(body) > most:
-        raise ApiError("too-large", f"found {len(body):,} bytes; allowed: {most:,}")
-    if body and not any_type and request.content_type not in _MEDIA:
-        raise ApiError("media-type", f"found {request.content_type}; allowed: application/json")
-    return body
-
-
-def _if_match(request: web.Request, have: str) -> None:
-    """RFC 9110 §13.1.1: strong comparison with any of the tags."""
-    wanted = request.headers.get("If-Match")
-    if wanted is None or wanted.strip() == "*":
-        return
-    if have not in [tag.strip() for tag in wanted.split(",")]:
-        raise ApiError("changed", f"the route is now {have}", headers={"ETag": have})

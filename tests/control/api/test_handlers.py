@@ -16,8 +16,9 @@ from proxy.contracts.operation import Admin
 from proxy.contracts.record import Tick
 from proxy.contracts.settings import ConfigError, Problem
 from proxy.control.api import portions, views
+from proxy.control.api.context import ApiContext
 from proxy.control.api.endpoints import ENDPOINTS
-from proxy.control.api.handlers import ApiContext, application
+from proxy.control.api.handlers import application
 from proxy.control.state.state_file import StoreError
 from proxy.control.telemetry.metrics import BoardCollector, EngineCollector, WorkerCollector
 from proxy.link.frames import Hello
@@ -70,20 +71,6 @@ def test_a_route_shows_phase_split_and_shadows(house: House) -> None:
     play(house, story)
 
 
-def test_a_split_by_hand_takes_the_rest_from_the_primary(house: House) -> None:
-    async def story(client: Client) -> None:
-        response = await client.put("/v1/routes/cancer/split", json={"v2": 25})
-        assert (response.status, (await response.json())["split"]) == (200, {"v1": 75.0, "v2": 25.0})
-        response = await client.put("/v1/routes/cancer/split", json={"split": {"v1": 60, "v2": 40}, "reason": "more"})
-        assert (await response.json())["split"] == {"v1": 60.0, "v2": 40.0}
-        entry = (await (await client.get("/v1/audit")).json())["entries"][0]
-        assert (entry["who"], entry["why"], entry["action"]) == ("loopback", "more", "split")
-        assert (entry["before"]["split"], entry["after"]["split"]) == ({"v2": 25.0}, {"v2": 40.0})
-
-    play(house, story)
-    assert house.split() == {"v2": 40.0}
-
-
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [
@@ -122,17 +109,6 @@ def test_bodies_that_mean_nothing_are_refused_and_change_nothing(
     before = house.engine.state("cancer")
     play(house, story)
     assert house.engine.state("cancer") is before
-
-
-def test_a_body_as_plain_curl_sends_it(house: House) -> None:
-    async def story(client: Client) -> None:
-        form = {"Content-Type": "application/x-www-form-urlencoded"}
-        response = await client.put("/v1/routes/cancer/split", data=b'{"v2": 25}', headers=form)
-        assert (await response.json())["split"] == {"v1": 75.0, "v2": 25.0}
-        foreign = form | {"Origin": "https://elsewhere.example"}
-        await problem(await client.put("/v1/routes/cancer/split", data=b'{"v2": 50}', headers=foreign), 403)
-
-    play(house, story)
 
 
 def test_a_refusal_lists_what_is_allowed(house: House) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from proxy.control.api import connections, listener
 from proxy.control.api.connections import MAX_CONNECTIONS
-from proxy.control.api.handlers import ApiContext, application
+from proxy.control.api.context import ApiContext
+from proxy.control.api.handlers import application
 from proxy.control.api.listener import AdminListener
 from tests.control.api.test_handlers import context_of
 from tests.control.houses import House, section, settings

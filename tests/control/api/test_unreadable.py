@@ -9,7 +9,7 @@ import pytest
 
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.prefaces import PREFACES
-from proxy.control.api.handlers import ApiContext
+from proxy.control.api.context import ApiContext
 from proxy.control.api.unreadable import AGAIN_SECONDS, UnreadableRequests
 from tests.control.api.test_listener import HEALTH, asked, play
 
