@@ -236,6 +236,7 @@ def replay(
     requests: Annotated[int | None, typer.Option(min=1, help="at most so many, at even distances")] = None,
     timeout: Annotated[float | None, typer.Option(min=0.01, help="seconds for an answer; as the route says")] = None,
     everything: Annotated[bool, typer.Option("--all", help="go on when the evidence has decided")] = False,
+    unsealed: Annotated[bool, typer.Option("--unsealed", help="a pass may be of files that are still written")] = False,
     json: Annotated[Path | None, typer.Option("--json", help="the report; -: to stdout", metavar="FILE")] = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="as JUnit XML, likewise", metavar="FILE")] = None,
     markdown: Annotated[
@@ -253,7 +254,7 @@ def replay(
     bounds, outputs = Bounds(concurrency, pace, requests, everything), Outputs(json, junit, markdown, html)
     if len(outputs.to_stdout) > 1:
         raise typer.BadParameter(f"one form to stdout, and not {', '.join(outputs.to_stdout)}")
-    options = ReplayOptions(route, against, primary, version, timeout, outputs, bounds)
+    options = ReplayOptions(route, against, primary, version, timeout, outputs, bounds, unsealed)
     raise typer.Exit(replayed(configured(config), captures, options))
 
 

@@ -61,6 +61,7 @@ KINDS: dict[str, NoticeKind] = {
     "pool-full": _row("All connections to a version are busy", "critical"),
     "stalled": _row("This process stood still"),
     "internal": _row("This proxy has made a mistake of its own"),
+    "answer-untellable": _row("Answers to calls of gRPC cannot be told by REST"),
     "loop": _row("Requests come back to this proxy", "critical"),
     "overloaded": _row("Too many exchanges are in flight", "critical"),
     "too-many-connections": _row("As many clients are connected as may be", "critical"),

@@ -19,6 +19,8 @@ REMEDIES: dict[str, str] = {
     "pool_full": "all connections to a version are busy; raise routes.{route}.limits.connections, or it is slow",
     "stalled": "this process stood still; give it more CPU, or lift its quota",
     "internal": "this proxy has made a mistake of its own; its log has the place, please report it",
+    "answer_untellable": "answers to calls of gRPC cannot be told to clients of REST (bytes that are no UTF-8 in JSON, "
+    "or more than is held of one); ask with binary data, or name another version",
     "loop": "requests come back to this proxy: the URL of a version leads here, perhaps by a Service or an ingress",
     "overloaded": "too many exchanges were in flight; raise routes.{route}.limits.inflight, or the versions are slow",
     "too_many_connections": "as many clients were connected as a worker may have; raise connections, and the limit of "

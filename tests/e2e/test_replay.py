@@ -53,7 +53,7 @@ def replay(folder: Path, url: str, *more: str) -> tuple[int, ReplayReport | None
     place = folder / "report.json"
     place.unlink(missing_ok=True)
     command = [sys.executable, "-m", "proxy", "replay", str(folder / "records"), str(folder / "ci.yaml")]
-    command += ["--route", ROUTE, "--against", url, "--json", str(place), *more]
+    command += ["--route", ROUTE, "--against", url, "--json", str(place), "--unsealed", *more]
     code = subprocess.run(command, capture_output=True, timeout=120, check=False).returncode
     return code, decode(place.read_bytes()) if place.exists() else None
 

@@ -53,6 +53,11 @@ class CaptureReader(CaptureFiles):
         """Why files are not vouched for as a whole, a sentence each."""
         return tuple(f"{each.path.name} is not sealed: {each.unsealed}" for each in self.files if each.unsealed)
 
+    @property
+    def unfinished(self) -> str:
+        """The files at whose ends lines may be missing, or ""."""
+        return ", ".join(each.path.name for each in self.files if each.unfinished)
+
     def facts(self, judge: ReplayJudge) -> CaptureFacts:
         """What was read, for the report."""
         return CaptureFacts(

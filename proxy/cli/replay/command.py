@@ -55,6 +55,8 @@ class ReplayOptions(Struct, frozen=True):
     outputs: Outputs = Outputs()
     """Where the report goes, by form."""
     bounds: Bounds = Bounds(8)
+    unsealed: bool = False
+    """Whether a pass may be of files that have no seal at their end."""
 
 
 class UnusableError(Exception):
@@ -127,6 +129,8 @@ async def _replayed(
     began = time.time()  # noqa: TID251  the report says when it was made
     candidate, primary = (_server(trial, each, options.timeout) if each else None for each in versions)
     assert candidate is not None
+    if not options.unsealed:
+        judge.unfinished = reader.unfinished
     source, rest, bounds = _planned(trial, reader, options.bounds)
     with progress(reader.lines, lambda: reader.read, lambda: run.sent) as drawn:
         run = ReplayRun(source, judge, candidate, primary, bounds, drawn, rest)

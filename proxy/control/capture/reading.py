@@ -60,6 +60,11 @@ class FileFacts(Struct, frozen=True):
     strata: dict[str, StratumCount]
 
     @property
+    def unfinished(self) -> bool:
+        """Whether lines may be missing at its end: nobody could tell it from one that was cut."""
+        return bool(self.cut or self.open)
+
+    @property
     def unsealed(self) -> str:
         """Why the file is not vouched for as a whole, or ""."""
         if self.cut:

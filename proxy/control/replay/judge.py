@@ -10,6 +10,7 @@
 4. What is in the capture only because its kind is rare is no evidence: a failure that was picked for being one is no
    chance. It is compared on a board of its own (`rare`), and shown.
 5. More than a tenth of the exchanges that could not be replayed hold a pass back: they may be what differs.
+6. A file at whose end lines may be missing holds a pass back: it may have been cut before what differs.
 """
 
 from __future__ import annotations
@@ -46,6 +47,9 @@ MAX_WAITING_BYTES = 8 * 1024 * 1024
 
 PARTIAL = "only the beginning of the capture was replayed, and a pass is of the whole of it"
 """Why what looks good is no pass."""
+
+UNFINISHED = "{} has no seal at the end and may have been cut; --unsealed lets a file pass that is still written"
+"""Why what looks good in files without a seal at their end is no pass."""
 
 PROVABLE: frozenset[MetricKind] = frozenset(("rate", "paired"))
 """Kinds of lines that can be proved to be within their limit."""
@@ -84,6 +88,7 @@ class ReplayJudge:
     """`take` or `skip` each exchange in its order; `decided` once the evidence has; `end` when nothing more comes.
 
     - `in_part`: what was sent is the beginning of a capture and no more, which no pass is of
+    - `unfinished`: files of the capture that may have been cut at their end, "": none
     - `rehearsal`: engine and board; None before the first exchange; `rare`: those of rare kinds, whose verdict is none
     - `arms`: legs by arm
     - `skipped`: exchanges that could not be replayed, by reason; `answered`: versions that gave the recorded answers
@@ -100,6 +105,7 @@ class ReplayJudge:
         self.first = self.last = 0.0
         self.decided: Decision | None = None
         self.in_part = False
+        self.unfinished = ""
         self.profile_fault = ""
         self._breach: Decision | None = None
         self._waiting: list[Captured] = []
@@ -217,7 +223,9 @@ class ReplayJudge:
 
     def _is_proved(self, found: Decision) -> bool:
         """Whether nothing more is needed, though there is more."""
-        if found.outcome != "pass" or self.sent < self.trial.requests or self._too_much_skipped():
+        if found.outcome != "pass" or self.sent < self.trial.requests:
+            return False
+        if self.unfinished or self._too_much_skipped():
             return False
         provable = (line for line in found.lines if METRICS[line.metric].kind in PROVABLE and not line.moot)
         return all(line.proved for line in provable) and not self._is_wavering()
@@ -232,6 +240,8 @@ class ReplayJudge:
             )
         if found.outcome == "pass" and self.in_part:
             return found._replace(outcome="undecided", sentence=PARTIAL)
+        if found.outcome == "pass" and self.unfinished:
+            return found._replace(outcome="undecided", sentence=UNFINISHED.format(self.unfinished))
         if found.outcome == "pass" and self._too_much_skipped():
             return found._replace(outcome="undecided", sentence=f"too little could be replayed{self._why_skipped()}")
         return found

@@ -48,3 +48,10 @@ def test_what_is_no_capture_is_refused(tmp_path: Path) -> None:
         CaptureReader([tmp_path / "a"])
     with pytest.raises(OSError, match="gone"):
         CaptureReader([tmp_path / "gone"])
+
+
+def test_files_whose_ends_may_be_missing_are_named(tmp_path: Path) -> None:
+    whole, cut = capture(tmp_path / "a", 3), capture(tmp_path / "b", 3)
+    cut.write_bytes(cut.read_bytes()[:-9])
+    assert CaptureReader([whole]).unfinished == ""
+    assert CaptureReader([whole, cut]).unfinished == "b"

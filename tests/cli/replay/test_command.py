@@ -187,6 +187,15 @@ def test_a_file_that_is_still_written_is_read_as_far_as_it_is_whole(config: Path
     assert code == 5 and "29 requests judged" in shown and "records is not sealed: it ends in the middle" in shown
 
 
+def test_a_pass_of_a_file_that_is_still_written_is_asked_for(config: Path, tmp_path: Path) -> None:
+    captured = capture(tmp_path / "records", 601)
+    captured.write_bytes(captured.read_bytes()[:-50])
+    with server() as url:
+        code, shown, _ = replay(config, captured, url)
+        assert code == 5 and "may have been cut" in " ".join(shown.split())
+        assert replay(config, captured, url, "--unsealed")[0] == 0
+
+
 def test_files_that_cannot_be_read_are_named(config: Path, tmp_path: Path) -> None:
     with server() as url:
         code, _, told = replay(config, tmp_path / "gone", url)

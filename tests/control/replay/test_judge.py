@@ -158,3 +158,13 @@ def test_what_is_there_because_it_is_rare_is_shown_and_no_evidence() -> None:
 
 def test_reasons_are_told_the_commonest_first() -> None:
     assert reasons({"a": 1, "b": 2000}.items()) == "2,000 x b; 1 x a"
+
+
+def test_a_file_that_may_have_been_cut_gives_no_pass_and_fails_as_others_do() -> None:
+    good, bad = judged(600, answer), judged(2000, differs(0.3))
+    for judge in (good, bad):
+        judge.unfinished = "records"
+        judge.surveyed()
+    assert good.decided is None
+    assert good.end().outcome == "undecided" and "records has no seal" in good.end().sentence
+    assert bad.end().outcome == "fail"
