@@ -31,7 +31,13 @@ TENSOR = [
     (5, "contents", "Contents"),
 ]
 MESSAGES: dict[str, list[tuple[int, str, str]]] = {
-    "Value": [(1, "bool_param", "bool"), (2, "int64_param", "int64"), (3, "string_param", "string")],
+    "Value": [
+        (1, "bool_param", "bool"),
+        (2, "int64_param", "int64"),
+        (3, "string_param", "string"),
+        (4, "double_param", "double"),
+        (5, "uint64_param", "uint64"),
+    ],
     "Parameter": [(1, "key", "string"), (2, "value", "Value")],
     "Contents": [
         (1, "bool_contents", "*bool"),
@@ -61,6 +67,16 @@ MESSAGES: dict[str, list[tuple[int, str, str]]] = {
         (4, "parameters", "*Parameter"),
         (5, "outputs", "*Tensor"),
         (6, "raw_output_contents", "*bytes"),
+    ],
+    "ServerMetadataResponse": [(1, "name", "string"), (2, "version", "string"), (3, "extensions", "*string")],
+    "TensorMetadata": TENSOR[:3],
+    "ModelMetadataResponse": [
+        (1, "name", "string"),
+        (2, "versions", "*string"),
+        (3, "platform", "string"),
+        (4, "inputs", "*TensorMetadata"),
+        (5, "outputs", "*TensorMetadata"),
+        (6, "properties", "*Parameter"),
     ],
     "ModelStreamInferResponse": [(1, "error_message", "string"), (2, "infer_response", "ModelInferResponse")],
 }

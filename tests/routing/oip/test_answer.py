@@ -87,3 +87,43 @@ def test_whatever_comes_is_an_answer_or_none(data: bytes) -> None:
     except (NotProtobuf, Untellable):
         return
     assert "outputs" in json.loads(answer.text)
+
+
+def parameter(key: str, **value: Any) -> Any:
+    return message("Parameter", key=key, value=message("Value", **value))
+
+
+def test_parameters_are_told_whatever_they_are() -> None:
+    said = {"int64_param": -3, "bool_param": True, "string_param": "é", "double_param": 0.25, "uint64_param": 1 << 63}
+    entries = [parameter(key, **{key: value}) for key, value in said.items()]
+    output = tensor("x", "INT8", [1], [1])
+    output.parameters.extend(entries)
+    made = message("ModelInferResponse", model_name="m", id="7", parameters=entries, outputs=[output])
+    told = json.loads(answer_of(b"ModelInfer", framed(made.SerializeToString()), Wanted()).text)
+    assert told["parameters"] == told["outputs"][0]["parameters"] == said and told["id"] == "7"
+
+
+def test_metadata_of_a_model_and_of_a_server() -> None:
+    sides = {
+        side: [message("TensorMetadata", name=side, datatype="FP32", shape=[-1, 4])] for side in ("inputs", "outputs")
+    }
+    model = message("ModelMetadataResponse", name="m", versions=["1", "2"], platform="onnx", **sides)
+    model.properties.append(parameter("a", bool_param=True))
+    told = json.loads(answer_of(b"ModelMetadata", framed(model.SerializeToString()), Wanted()).text)
+    assert (told["name"], told["versions"], told["platform"]) == ("m", ["1", "2"], "onnx")
+    assert [told[side] for side in sides] == [[{"name": side, "datatype": "FP32", "shape": [-1, 4]}] for side in sides]
+    server = message("ServerMetadataResponse", name="triton", version="2", extensions=["a", "b"])
+    told = json.loads(answer_of(b"ServerMetadata", framed(server.SerializeToString()), Wanted()).text)
+    assert told == {"name": "triton", "version": "2", "extensions": ["a", "b"]}
+
+
+def test_what_lives_says_so() -> None:
+    assert json.loads(answer_of(b"ServerLive", framed(b"\x08\x01"), Wanted()).text) == {"live": True}
+    assert json.loads(answer_of(b"ServerReady", framed(b""), Wanted()).text) == {"ready": False}
+
+
+def test_fields_say_whether_raw_tensors_follow() -> None:
+    body = response(tensor("x", "INT8", [2], [1, 2]))
+    plain, binary = answer_of(b"ModelInfer", body, asked()), answer_of(b"ModelInfer", body, asked("x"))
+    assert plain.fields() == b"content-type: application/json\r\n"
+    assert b"inference-header-content-length: %d\r\n" % len(binary.text) in binary.fields()
