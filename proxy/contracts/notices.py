@@ -1,7 +1,7 @@
 """Kinds of warnings: one row each. Their names are stable, in the API, in messages and as sections of the runbook.
 
-`docs/runbook.md` has a section for each of them, and `tests/docs/test_runbook.py` holds both to each other. A warning's
-text may change with any version; whoever acts on warnings acts on the kind.
+The page `runbook.html`, served at `/runbook`, has a section for each of them; a test holds both to each other. A
+warning's text may change with any version; whoever acts on warnings acts on the kind.
 """
 
 from __future__ import annotations

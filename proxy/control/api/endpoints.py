@@ -190,5 +190,14 @@ ENDPOINTS = (
         open=True,
     ),
     _look("/openapi.json", "openapi", "This document", "", problems=_LOOK),
+    _look(
+        "/runbook",
+        "runbook",
+        "What each kind of warning means, and what to do",
+        "",
+        problems=_LOOK[:2],
+        media="text/html",
+        open=True,
+    ),
     _look("/", "page", "The status page", "", problems=_LOOK[:2], media="text/html", open=True),
 )

@@ -165,6 +165,9 @@ class Api(Acting):
     async def page(self, request: web.Request) -> web.Response:
         return static.serve(request, request.match_info.get("file", static.HOME))
 
+    async def runbook(self, request: web.Request) -> web.Response:
+        return static.serve(request, static.RUNBOOK)
+
     async def events(self, request: web.Request) -> web.StreamResponse:
         scope.scope_of(request.query, self._engine, scope_in(self._engine))
         return await self._events.stream(request)

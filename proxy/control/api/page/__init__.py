@@ -1,7 +1,8 @@
 """The status page at `/` of the admin API: static files, no framework, no request to anywhere else.
 
 - `static.py`: serves the files under a strict policy
-- `index.html`, `page.css`, `icon.svg`: what there is and how it looks, light and dark, from 360 px up
+- `runbook.html`: what each kind of warning means, and what to do about it
+- `index.html`, `page.css`, `icon.svg`: what there is and how it looks, light and dark, from 400 px up
 - `page.js`: documents in, the open view draws them; `held.js`: the newest of each document
 - `router.js`: which view is open, by the address; views: `all_routes.js`, `route.js` (`section` adds to it)
 - `route_parts.js`, `sections.js`, `timeline.js`, `fleet.js`: what each part looks like

@@ -42,7 +42,9 @@ SCRIPTS = tuple(
     )
 )
 
-FILES = (HOME, "icon.svg", "page.css", *SCRIPTS)
+RUNBOOK = "runbook.html"
+
+FILES = (HOME, RUNBOOK, "icon.svg", "page.css", *SCRIPTS)
 """All there is: a request cannot name any other file."""
 
 
