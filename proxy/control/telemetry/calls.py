@@ -28,8 +28,9 @@ class RpcMethod(NamedTuple):
 
 
 def method_of(leg: Record) -> RpcMethod | None:
-    """What a leg that the request travels with calls; None: it is no call of gRPC."""
-    if leg.call < 0 and not is_grpc(field_of(leg.request_fields, b"content-type")):
+    """What a leg that the request travels with calls; None: its client has sent no call of gRPC, also where a version
+    was asked by one."""
+    if not is_grpc(field_of(leg.request_fields, b"content-type")):
         return None
     service, _, name = leg.path.partition("?")[0].strip("/").rpartition("/")
     return RpcMethod(clipped(service, MAX_NAME), clipped(name, MAX_NAME))

@@ -34,6 +34,7 @@ def test_a_name_is_bounded() -> None:
 def test_what_is_no_call_has_no_method() -> None:
     assert method_of(answer(path=INFER)) is None
     assert method_of(answer(path=INFER, request_fields=b"content-type: application/json\r\n")) is None
+    assert method_of(answer(path="/v2/models/m/infer", call=5)) is None, "a client of REST, its version asked by gRPC"
 
 
 @pytest.mark.parametrize(

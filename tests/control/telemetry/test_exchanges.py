@@ -66,6 +66,10 @@ def test_what_the_client_was_told() -> None:
     for record, status, failed in [
         (answer(), 200, False),
         (answer(status=404), 404, False),
+        (answer(status=200, call=0), 200, False),
+        (answer(status=200, call=5), 404, False),
+        (answer(status=200, call=14), 503, True),
+        (answer(status=200, call=14, request_fields=b"content-type: application/grpc\r\n"), 200, False),
         (answer(status=500), 500, True),
         (failure(reason="connect_failed"), 502, True),
         (failure(reason="response_timeout"), 504, True),
