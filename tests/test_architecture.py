@@ -132,8 +132,11 @@ INSIDE: dict[str, dict[str, set[str]]] = {
             ),
             *("state", "warnings"),
         },
+        "containment": set(),
+        "history": {"engine", "route_control", "state"},
         "fleet": {"engine", "profiles", "release_control", "state"},
         "api": {
+            "history",
             *("engine_errors", "fleet", "engine", "identities", "judgement", "release_control", "route_control"),
             *("open_streams", "state"),
         },
@@ -141,6 +144,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "replay": {"capture", "profiles"},
         "telemetry": {"capture", "certificates", "engine", "fleet", "notify", "route_control"},
         "process": {
+            *("containment", "history"),
             *(
                 "api",
                 "capture",

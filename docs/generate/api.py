@@ -24,6 +24,13 @@ Answers are bounded: where `truncated` is true there is more than is shown. Name
 in 128 and 256 characters; a longer one ends in `…` and its hash. A page of `/v1/audit` ends after a megabyte: read on
 with `after` and the number of its last entry, until a page is empty. A request has 15 seconds, an answer 20 to be read;
 of more than 128 connections the one that has waited longest is closed, so read each answer at once and ask again.
+
+`/v1/routes/{route}/history` has one list of values for each figure, all on the axis `times`: `start`, `start + step`, …
+It is of this sidecar, also in a fleet. `null` is unknown: control was down, no worker told anything, or there was
+nothing that a rate or a quantile could be of; `0` is nothing. A longer step is the sum of its seconds, and a quantile
+that of all its requests, never a mean of quantiles; of evidence and drift it has the highest, of splits, values and `n`
+the last. `evidence` is the logarithm of a line's evidence over that of its threshold: the limit is breached at 1.
+`changes` are entries of the audit. An answer has an `ETag`: ask again with `If-None-Match`.
 """
 
 TYPES = {"string": "text", "number": "number", "integer": "whole number", "boolean": "true or false", "null": "null"}
@@ -57,8 +64,10 @@ def _row(method: str, path: str, call: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _answer(status: str, answer: dict[str, Any]) -> str:
-    (media, content), *_ = answer["content"].items()
+    (media, content), *_ = answer.get("content", {"": {}}).items()
     if media == "application/problem+json":
+        return status
+    if not media:
         return status
     return f"{status} {kind(content['schema']) if content else code(media)}"
 

@@ -16,8 +16,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 
 import uvloop
 from msgspec import Struct
@@ -35,12 +34,14 @@ from proxy.control.api.refusals import refusal_of
 from proxy.control.api.release_view import tags
 from proxy.control.capture.writer import CaptureWriter
 from proxy.control.certificates import CertificateFiles, Certificates
+from proxy.control.containment import contained
 from proxy.control.engine import LOOK_SECONDS
 from proxy.control.file_watch import FileWatch
 from proxy.control.fleet.counting import Counting
 from proxy.control.fleet.execution import execution
 from proxy.control.fleet.joining import Outside, engine_of, joined
 from proxy.control.fleet.mirror import Mirror, mirror_of
+from proxy.control.history.keeping import History
 from proxy.control.intake import Intake
 from proxy.control.judge import JudgeCaller
 from proxy.control.loop_lag import LoopLag
@@ -166,11 +167,11 @@ class Control:
         self._capture = CaptureWriter()
         self._journal = Journal(lines)
         self._profiles = Profiles(self._board)
-        self._lag = LoopLag()
+        self._lag, self._history = LoopLag(), History(self._engine, self._board)
         self._link = LinkServer(self._ticked, self._recorded, settings.workers, self._shed, memory=part)
         self._pulses = Pulses(args.pulse_fd)
         self._context = ApiContext(self._engine, self._board, self._metrics(), lambda: self._link.workers, self._now)
-        self._context.fleet = self._fleet
+        self._context.fleet, self._context.history = self._fleet, self._history
         self._context.labelled = lambda labels: self._capture.label(labels, self._now.wall())
         self._api = AdminListener(application(self._context), self._context.connections)
         self._watch = FileWatch(args.config)
@@ -240,6 +241,8 @@ class Control:
                 self._fleet.member.look()
         with contained("judging what time brings"):
             self._engine.on_time(self._now())
+        with contained("keeping the history"):
+            self._history.look(self._now())
         with contained("asking judges"):
             self._judge.ask(self._board.questions(), self._now())
         with contained("telling of overdue exchanges"):
@@ -314,6 +317,7 @@ class Control:
         with contained("counting a tick"):
             if self._fleet is not None:
                 self._fleet.member.on_tick(tick)
+            self._history.on_tick(tick, self._now())
             self._engine.on_tick(tick, self._now())
         return self._intake.sample_at(self._now())
 
@@ -369,6 +373,7 @@ class Control:
             bounds=(
                 self._link.bounds_reached,
                 self._intake.bounds_reached,
+                self._history.bounds_reached,
                 lambda: self._context.bounds_reached,
                 lambda: self._context.connections.let_go,
             ),
@@ -380,16 +385,6 @@ class Control:
         made.register(HandshakeCollector(self._board.counters, lambda: self._api.handshakes))
         ProcessCollector(registry=made)
         return made
-
-
-@contextmanager
-def contained(step: str) -> Iterator[None]:
-    """Logs a bug in one step and lets control go on: without control all canaries stop, which is worse than one tick or
-    batch that is not counted."""
-    try:
-        yield
-    except Exception:
-        log.exception("%s failed", step)
 
 
 def spare_the_collector() -> None:

@@ -147,6 +147,10 @@ class Totals:
         """Pairs compared since the start; role `noise` is the primary against itself."""
         return self._comparer.tallies.get((route, version, role), AgreementTally())
 
+    def compared(self) -> list[tuple[str, str, Role]]:
+        """Route, version and role of what `agreement` knows of."""
+        return list(self._comparer.tallies)
+
     def examples(self, route: str, version: str) -> list[Example]:
         """The worst disagreements of a shadow, worst first, redacted."""
         return self._comparer.worst(route, version)

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from proxy.control.api.connections import Connections
 from proxy.control.engine import Engine
 from proxy.control.fleet.service import FleetService
+from proxy.control.history.keeping import History
 from proxy.link.server import WorkerStatus
 from proxy.stats.board import Board
 
@@ -34,3 +35,4 @@ class ApiContext(Struct):
     connections: Connections = field(default_factory=Connections)
     labelled: Callable[[list[tuple[str, Any]]], None] = lambda labels: None
     fleet: FleetService | None = None
+    history: History | None = None

@@ -81,6 +81,9 @@ TOGETHER = {
 }
 """Commands on a whole release."""
 
+FOUND = ((200, "As asked"), (304, "As before"))
+"""Statuses of an answer that has a tag."""
+
 GATE = ((200, "Pass"), (409, "Fail"), (425, "Undecided"))
 """Endpoint for Flagger's confirm hooks. Argo's `web` metric takes all but 2xx for errors, so it asks the route."""
 
@@ -121,6 +124,24 @@ ENDPOINTS = (
         "How often copies differ, and the worst examples",
         "Disagreements",
         **_SCOPED,
+    ),
+    _look(
+        "/v1/routes/{route}/history",
+        "history",
+        "What a route did in each second or minute of a range, and what was changed",
+        "History",
+        problems=(*_ROUTE, "invalid", "not-found"),
+        parameters=("from", "to", "step", "series", "scope", "If-None-Match"),
+        statuses=FOUND,
+    ),
+    _look(
+        "/v1/history",
+        "histories",
+        "The same of all routes, in few series and few steps",
+        "Histories",
+        problems=(*_LOOK, "invalid", "not-found"),
+        parameters=("from", "to", "step", "series", "scope", "If-None-Match"),
+        statuses=FOUND,
     ),
     _look("/v1/routes/{route}/gate", "gate", "200 pass, 409 fail, 425 undecided", "Gate", statuses=GATE, **_SCOPED),
     _look("/v1/fleet", "fleet", "The fleet: members, judge, who is behind", "Fleet", problems=(*_LOOK, "not-found")),

@@ -22,6 +22,7 @@ from proxy.control.api.context import BOUND_OF_PROBLEM
 from proxy.control.api.context import ApiContext as ApiContext
 from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT
 from proxy.control.api.event_stream import Events, picture
+from proxy.control.api.history import Reading
 from proxy.control.api.openapi import describe
 from proxy.control.api.page import static
 from proxy.control.api.portions import encoded, in_portions, text_of
@@ -97,7 +98,7 @@ def _problem(error: Exception, request: web.Request) -> ApiError:
     return problem_of(error, f"{request.method} {request.path}")
 
 
-class Api(Acting):
+class Api(Acting, Reading):
     """The handlers. Reading needs the engine only; changes are the part of `Acting`."""
 
     def __init__(self, context: ApiContext) -> None:

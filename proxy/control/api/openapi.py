@@ -17,10 +17,14 @@ from proxy.contracts.release import PHASES
 from proxy.contracts.settings import Require
 from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT, Endpoint
 from proxy.control.api.fleet_shapes import FLEET_SHAPES, SCOPE
+from proxy.control.api.history_shapes import HISTORY_PARAMETERS, HISTORY_SHAPES
 from proxy.control.api.problems import TITLES
 from proxy.control.api.release_shapes import RELEASE_SHAPES
 from proxy.control.api.request_bodies import MAX_LABELS, MAX_REASON, MAX_ROWS, STARTABLE
 from proxy.control.api.shapes import PERCENTS, VERDICTS, Schema, closed, many, maybe, number, record, ref, text, whole
+
+NOT_MODIFIED = 304
+"""A status without a body."""
 
 UNITS = list(get_args(Unit))
 
@@ -295,6 +299,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     **RELEASE_SHAPES,
     **FLEET_SHAPES,
+    **HISTORY_SHAPES,
     "Status": record(status=text()),
     "Problem": record(optional=("field",), type=text(), title=text(), status=whole(), detail=text(), field=text()),
     "SplitBody": {"anyOf": [PERCENTS, closed(split=PERCENTS, reason=REASON)]},
@@ -323,6 +328,7 @@ PARAMETERS: dict[str, Schema] = {
         "schema": SCOPE,
         "description": "Of this sidecar alone, or of its fleet; without it, of the fleet where there is one.",
     },
+    **HISTORY_PARAMETERS,
     "limit": {"name": "limit", "in": "query", "schema": whole(maximum=MAX_AUDIT)},
     "If-Match": {"name": "If-Match", "in": "header", "schema": text(), "description": "The ETag that was decided on."},
 }
@@ -363,7 +369,10 @@ def operation(endpoint: Endpoint) -> Schema:
 def answers(endpoint: Endpoint) -> Schema:
     """Status to answer: what the endpoint gives, and the problems that it can have."""
     media = {endpoint.media: {"schema": ref(endpoint.answer)} if endpoint.answer else {}}
-    good = {str(status): {"description": why, "content": media} for status, why in endpoint.statuses}
+    good = {
+        str(status): {"description": why} | ({} if status == NOT_MODIFIED else {"content": media})
+        for status, why in endpoint.statuses
+    }
     problems: dict[str, Schema] = {}
     for kind in endpoint.problems:
         status, title = TITLES[kind]

@@ -37,7 +37,9 @@ def context_of(house: House) -> ApiContext:
     registry.register(BoardCollector(house.board, lambda: house.now))
     registry.register(EngineCollector(house.engine))
     registry.register(WorkerCollector(lambda: [status], dict))
-    return ApiContext(house.engine, house.board, registry, lambda: [status], lambda: house.now)
+    context = ApiContext(house.engine, house.board, registry, lambda: [status], lambda: house.now)
+    context.history = getattr(house, "history", None)
+    return context
 
 
 def play(house: House, story: Story, known: ApiContext | None = None) -> None:

@@ -21,7 +21,8 @@ from schemathesis.specs.openapi.checks import (
 from proxy.control.api.handlers import application
 from proxy.control.api.openapi import describe
 from tests.control.api.test_handlers import context_of
-from tests.control.houses import House, arm, canary_release, section, settings
+from tests.control.history.pasts import Past
+from tests.control.houses import arm, canary_release, section, settings
 
 CHECKS = [
     schemathesis.checks.not_a_server_error,
@@ -40,8 +41,11 @@ def address() -> Iterator[str]:
     where: list[str] = []
 
     async def serve() -> web.AppRunner:
-        house = House(settings(section("r"), section("s", split=(), release=canary_release())))
-        house.tick(arm("v1", "primary", 90, 1, 0.9, route="r"), arm("v2", "canary", 10, 0, 0.1, route="r"))
+        house = Past(settings(section("r"), section("s", split=(), release=canary_release())))
+        for _ in range(3):
+            house.tick(
+                arm("v1", "primary", 30, 1, 0.9, route="r"), arm("v2", "canary", 4, 0, 0.1, route="r"), after=1.0
+            )
         runner = web.AppRunner(application(context_of(house)))
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

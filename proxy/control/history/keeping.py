@@ -1,0 +1,159 @@
+"""The door of the history: seconds become blocks, blocks minutes, minutes ten minutes; answers are read from them.
+
+    tick → gather ─┐ each second
+    engine, board → gauges → step → block of ten seconds → shelf → archive
+                                       └ joined: minute → ten minutes, each in its own block
+
+- Steps are seconds of Unix time; they go on by the monotonic clock, so no step is longer or comes twice while this
+  process lives, whatever becomes of the wall clock.
+- Work is spread: `look` makes at most `MAX_JOINED_AT_ONCE` longer steps.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from proxy.contracts.record import Tick
+from proxy.control.engine import Engine
+from proxy.control.history.gather import MAX_ARMS, Gatherer
+from proxy.control.history.gauges import Gauges
+from proxy.control.history.marks import Marks
+from proxy.control.history.shelf import Block, Shelf
+from proxy.control.history.steps import TimeStep, encode, joined, packed, unpacked
+from proxy.control.history.tiers import MINUTES, SECONDS, TENS, TIERS, Tier
+from proxy.stats.board import Board
+
+MAX_JOINED_AT_ONCE = 4
+"""Longer steps that are made in one look: some 2 ms each at full load."""
+
+SECONDS_KEPT = 3600
+
+ARMS_AT_LEAST = 3
+"""Arms that a route is taken to have when it is decided which routes are followed."""
+
+
+class History:
+    """`on_tick` for each tick, `look` several times a second."""
+
+    def __init__(self, engine: Engine, board: Board) -> None:
+        self._engine = engine
+        self._gatherer, self._gauges, self.shelf = Gatherer(), Gauges(board), Shelf()
+        self.marks = Marks(engine.audit)
+        self._second: int | None = None
+        self._open: dict[str, list[bytes]] = {}
+        self._block = 0
+        self._due: deque[tuple[Tier, str, int]] = deque()
+        self._followed: dict[str, None] = {}
+        self.room = MAX_ARMS
+        """Arms that are followed at most."""
+        self.until = 0
+        """Unix seconds up to which steps are whole."""
+
+    # -- what comes
+
+    def on_tick(self, tick: Tick, now: float) -> None:
+        """Counts a tick. `now`: seconds by the clock of durations."""
+        self._move_to(now)
+        self._gatherer.on_tick(tick, self._followed)
+
+    def look(self, now: float) -> None:
+        """Ends the second that is over, and makes longer steps where they are due."""
+        self._move_to(now)
+        for _ in range(min(MAX_JOINED_AT_ONCE, len(self._due))):
+            self._join(*self._due.popleft())
+
+    def _move_to(self, now: float) -> None:
+        second = int(self._engine.keeper.unix(now))
+        if self._second is None:
+            self._begin(second)
+        elif second > self._second:
+            self._end_second(now)
+            self._second = second
+            if second >= self._block + SECONDS.block:
+                self._end_block(second)
+
+    def _begin(self, second: int) -> None:
+        self._second, self._block = second, second - second % SECONDS.block
+        self._follow()
+
+    def _follow(self) -> None:
+        """Routes are followed in the order of the file, as far as there is room for their arms."""
+        left, self._followed = self.room, {}
+        for name, route in self._engine.routes.items():
+            state = route.state
+            versions = {state.primary, *route.situation.split, *route.situation.shadows, *route.situation.candidates}
+            left -= max(len(versions), ARMS_AT_LEAST)
+            if left < 0:
+                return
+            self._followed[name] = None
+
+    def _end_second(self, now: float) -> None:
+        self._follow()
+        steps, second = self._gatherer.take(), self._second
+        assert second is not None
+        self.until = second + 1
+        if steps is None:
+            return
+        self._gauges.look(self._followed)
+        for name in self._followed:
+            step = steps.get(name) or TimeStep(0, 1)
+            step.start, step.seen = second, 1
+            self._gauges.fill(step, self._engine.routes[name], now)
+            self._open.setdefault(name, []).append(encode(step))
+
+    def _end_block(self, second: int) -> None:
+        minute = self._block - self._block % MINUTES.step
+        over = second >= minute + MINUTES.step
+        for name, steps in self._open.items():
+            self.shelf.put(Block(SECONDS.step, name, self._block, packed(steps)))
+        if over:
+            names = {block.route for block in self.shelf.all(SECONDS.step, minute, minute + MINUTES.step)}
+            self._due.extend((MINUTES, name, minute) for name in sorted(names))
+            ten = minute - minute % TENS.step
+            if second >= ten + TENS.step:
+                names |= {block.route for block in self.shelf.all(MINUTES.step, ten, ten + TENS.step)}
+                self._due.extend((TENS, name, ten) for name in sorted(names))
+        self._open = {}
+        self._block = second - second % SECONDS.block
+
+    def _join(self, tier: Tier, route: str, start: int) -> None:
+        finer = TIERS[TIERS.index(tier) - 1]
+        blocks = self.shelf.get(finer.step, route, start, start + tier.step)
+        for step in joined((each for block in blocks for each in unpacked(block.body)), tier.step):
+            self.shelf.put(Block(tier.step, route, start, packed([encode(step)])))
+
+    # -- what is known
+
+    def steps(self, route: str, start: int, end: int, tier: Tier) -> list[TimeStep]:
+        """The steps of a route in a range, in this tier, and where that is not made yet in finer ones."""
+        found: list[TimeStep] = []
+        cursor = start
+        for each in reversed(TIERS[: TIERS.index(tier) + 1]):
+            whole = self.whole(each)
+            blocks = self.shelf.get(each.step, route, cursor - cursor % each.block, min(end, whole))
+            found += [step for block in blocks for step in unpacked(block.body) if cursor <= step.start < end]
+            cursor = max(cursor, min(end, whole))
+        return found + [step for step in self._open_steps(route) if start <= step.start < end]
+
+    def whole(self, tier: Tier) -> int:
+        """Unix seconds up to which there are blocks of a tier."""
+        due = [start for each, _, start in self._due if each is tier]
+        end = self._block if tier is SECONDS else self._block - self._block % tier.step
+        return min([end, *due])
+
+    def _open_steps(self, route: str) -> list[TimeStep]:
+        steps = self._open.get(route)
+        return unpacked(packed(steps)) if steps else []
+
+    @property
+    def seconds_from(self) -> int:
+        """Unix seconds from which on there may be steps of a second."""
+        return (self._second or 0) - SECONDS_KEPT
+
+    def bounds_reached(self) -> dict[str, int]:
+        """Counts of routes that are not followed, latencies without room, blocks that went unstored. Monotone."""
+        return {
+            "history_arms": self._gatherer.refused,
+            "history_latencies": self._gatherer.untimed,
+            "history_memory": self.shelf.lost,
+        }

@@ -1,0 +1,80 @@
+"""Blocks of steps in memory: those that are not stored yet, and as many of the newest as have room.
+
+Bounded by `MAX_BYTES` in all. When it is full the oldest block of the finest tier goes first; one that was not stored
+is lost then, and counted: its stretch is a gap in short steps, and is still in the longer ones.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from proxy.control.history.tiers import TIERS
+
+MAX_BYTES = 3 << 20
+"""Bytes of all blocks: ten routes with three versions make 3 KB a second, so a quarter of an hour without a disk."""
+
+OVERHEAD = 250
+"""Bytes that a block takes besides its body: its objects, and its places in two containers."""
+
+
+class Block(Struct):
+    """Steps of one route in one tier."""
+
+    step: int
+    route: str
+    start: int
+    body: bytes
+    stored: bool = False
+
+
+class Shelf:
+    """The blocks, in order of time by tier."""
+
+    __slots__ = ("_bytes", "_tiers", "lost")
+
+    def __init__(self) -> None:
+        self._tiers: dict[int, deque[Block]] = {tier.step: deque() for tier in TIERS}
+        self._bytes = 0
+        self.lost = 0
+        """Blocks that went before they were stored. Monotone."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that are taken."""
+        return self._bytes
+
+    def put(self, block: Block) -> None:
+        """Takes the newest block of its tier."""
+        self._tiers[block.step].append(block)
+        self._bytes += len(block.body) + OVERHEAD
+        while self._bytes > MAX_BYTES:
+            self._drop()
+
+    def _drop(self) -> None:
+        # A tier keeps what it has while a finer one has anything.
+        blocks = next(blocks for blocks in self._tiers.values() if blocks)
+        gone = blocks.popleft()
+        self._bytes -= len(gone.body) + OVERHEAD
+        self.lost += not gone.stored
+
+    def get(self, step: int, route: str, start: int, end: int) -> list[Block]:
+        """The blocks of a route in a tier that begin from `start` on and before `end`."""
+        return [b for b in self._tiers[step] if start <= b.start < end and b.route == route]
+
+    def all(self, step: int, start: int, end: int) -> list[Block]:
+        """The blocks of all routes in a tier, likewise."""
+        return [b for b in self._tiers[step] if start <= b.start < end]
+
+    def unstored(self) -> Iterator[Block]:
+        """The blocks that are to be stored, oldest first in each tier."""
+        return (block for blocks in self._tiers.values() for block in blocks if not block.stored)
+
+    def let_go(self, step: int, before: int) -> None:
+        """Drops the blocks of a tier that begin before `before`."""
+        blocks = self._tiers[step]
+        while blocks and blocks[0].start < before:
+            self._bytes -= len(blocks[0].body) + OVERHEAD
+            blocks.popleft()

@@ -1,0 +1,18 @@
+"""A bug in one step ends that step alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.control.containment import contained
+
+
+def test_a_step_that_fails_is_logged_and_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
+    with contained("counting a tick"):
+        raise ZeroDivisionError
+    assert "counting a tick failed" in caplog.text
+
+
+def test_an_end_is_no_bug() -> None:
+    with pytest.raises(SystemExit), contained("counting a tick"):
+        raise SystemExit
