@@ -38,7 +38,7 @@ FLOORS: dict[str, tuple[int, set[str]]] = {
     ),
     "control": (
         3,
-        {"contracts", "payload", "stats", "release", "files", "link", "tls", "descriptor_limit"}
+        {"contracts", "routing", "payload", "stats", "release", "files", "link", "tls", "descriptor_limit"}
         | {"aiohttp", "msgspec", "redis", "opentelemetry", "requests", "urllib3", "prometheus_client", "uvloop"},
     ),
 }
@@ -134,11 +134,13 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         },
         "containment": set(),
         "history": {"engine", "route_control", "state"},
+        "effects": {"engine", "open_streams", "release_control", "route_control"},
+        "effect_words": {"effects"},
         "fleet": {"engine", "profiles", "release_control", "state"},
         "api": {
             "history",
             *("engine_errors", "fleet", "engine", "identities", "judgement", "release_control", "route_control"),
-            *("open_streams", "state"),
+            *("effect_words", "effects", "open_streams", "state"),
         },
         "capture": {"engine", "promised_answers", "spoken_protocols", "state"},
         "replay": {"capture", "profiles"},

@@ -51,6 +51,7 @@ LOOK_SECONDS = 0.25
 """Seconds between calls of `on_time`, in production and in a rehearsal."""
 
 Move = Callable[[RouteState], RouteState]
+States = tuple[RouteState, ...]
 
 
 class Engine:
@@ -211,16 +212,19 @@ class Engine:
         self.keeper.ledger.look(self.revision, now)
         self.keeper.snapshots.keep(self.routes, self.board, now)
 
-    def command(self, route: str, action: str, move: Move, who: str, why: str, now: float) -> RouteState:
-        """Makes a change by hand, on all routes of a release over several; shadows are of one route. Raises
-        UnknownRouteError, TransitionRefused (impossible in this phase), StoreError (not stored, not made) or
-        NotStoredYetError (in force, not stored: it takes traffic off)."""
-        control, release = self.route(route), self.release_of(route)
-        routes = (control,) if action == "shadows" else release.routes
+    def foreseen(self, route: str, action: str, move: Move, now: float) -> tuple[States, States]:
+        """The states before and after a change by hand. Raises as `command` does, and changes nothing."""
+        routes = (self.route(route),) if action == "shadows" else self.release_of(route).routes
         before = tuple(each.state for each in routes)
         pairs = zip(before, commanded(routes, action, move), strict=True)
         after = tuple(self._guarded(was, state, now) for was, state in pairs)
         admit(self.settings, action, before, after)
+        return before, after
+
+    def command(self, route: str, action: str, move: Move, who: str, why: str, now: float) -> RouteState:
+        """Makes a change by hand, on all routes of a release; shadows are of one. Raises UnknownRouteError,
+        TransitionRefused, StoreError (not stored, not made), NotStoredYetError (in force, not stored: it takes off)."""
+        (before, after), release = self.foreseen(route, action, move, now), self.release_of(route)
         change = self._changes.entry(self.settings, release, who, action, {s.route: s for s in before}, after, why)
         stored = self.keeper.record(before, after, change, self.revision + 1, now)
         if action == "rollback":

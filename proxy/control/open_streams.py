@@ -20,12 +20,13 @@ WHAT_THEY_DO: dict[OnRollback, str] = {
 
 def left_streams(counters: Counters, state: RouteState) -> dict[str, int]:
     """How many streams are open on each version of a route that was rolled back, where there are any."""
-    found: dict[str, int] = {}
-    if state.rolled_back:
-        for (route, version, _), count in counters.streams().items():
-            if count and route == state.route and version in state.rolled_back:
-                found[version] = found.get(version, 0) + count
-    return found
+    counts = {version: streams_of(counters, state.route, version) for version in state.rolled_back}
+    return {version: count for version, count in counts.items() if count}
+
+
+def streams_of(counters: Counters, route: str, version: str) -> int:
+    """How many streams are open on a version of a route."""
+    return sum(count for (name, of, _), count in counters.streams().items() if (name, of) == (route, version))
 
 
 def told(left: dict[str, int], on_rollback: OnRollback) -> str:

@@ -3,7 +3,8 @@
 - `start` begins a release; its first stage follows at once: `observe` (copies), `ramp` (live traffic) or `promote`.
 - `split` is a change by hand. It is possible in every phase and ends a release, because an operator must always win.
 - `rollback` is possible wherever a candidate can have traffic: a breach leads to the primary alone from there.
-- A rolled-back route stays so until somebody says `start` or `split`; there is no other way out.
+- A rolled-back route stays so until somebody says `start` or `split`; an undo (`release.undo`) goes back to where the
+  last change by a person came from, and is no event of the table.
 """
 
 from __future__ import annotations

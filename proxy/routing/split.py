@@ -42,6 +42,10 @@ class Split:
                 return index
         return 0
 
+    def edges(self) -> list[float]:
+        """The points between which `choose` gives one answer, 0 and 1 included."""
+        return sorted({0.0, 1.0, *(edge for low, high, _ in self._ranges for edge in (low, high))})
+
 
 def _ranges(shares: tuple[Share, ...], baseline: tuple[float, ...]) -> tuple[tuple[float, float, int], ...]:
     ranges, low, high, index = [], 0.0, 1.0, 0

@@ -61,7 +61,7 @@ from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis, Guard, Limit
 from proxy.contracts.table import Protocol, Role
 from proxy.stats.agreement.comparer import PairResult
 from proxy.stats.agreement.questions import Question
-from proxy.stats.comparison import Comparison, ComparisonKey, PrimaryHistory
+from proxy.stats.comparison import Comparison, ComparisonKey, PrimaryHistory, keys_of
 from proxy.stats.counts.asked_nothing import AskedNothing
 from proxy.stats.counts.content import ContentCounts
 from proxy.stats.diagnosis import Finding, diagnose
@@ -153,17 +153,10 @@ class Board(Totals):
         history is learnt; the first candidate meets the history from before its time, each further one a new history.
         """
         before = self._comparisons.get(route, ())
-        beside, own = self._baselines.get(route) or (None, guard)
-        prices = self.prices if "cost" in guard.scorecard else {}
-        keys = [
-            ComparisonKey(candidate, primary, guard, protocol, beside, prices=prices)
-            for candidate in candidates or (None,)
-        ]
-        found = [self._comparison(route, key, place, before) for place, key in enumerate(keys)]
-        if beside is not None:
-            # It meets the primary's history from before its time.
-            keys.append(ComparisonKey(beside, primary, own, protocol, of_baseline=True))
-            found.append(self._comparison(route, keys[-1], 0, before))
+        keys = keys_of(candidates, primary, guard, protocol, self._baselines.get(route), self.prices)
+        # A baseline meets the primary's history from before its time, as the first candidate does.
+        places = (0 if key.of_baseline else place for place, key in enumerate(keys))
+        found = [self._comparison(route, key, place, before) for key, place in zip(keys, places, strict=True)]
         self._comparisons[route] = tuple(found)
         for gone in (comparison for comparison in before if comparison.key not in keys):
             self._left_out.update(gone.left_out)

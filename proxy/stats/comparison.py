@@ -76,6 +76,24 @@ class ComparisonKey(Struct, frozen=True):
         return tuple(dict.fromkeys(version for version in named if version is not None))
 
 
+def keys_of(
+    candidates: Sequence[str],
+    primary: str,
+    guard: Guard,
+    protocol: Protocol,
+    baseline: tuple[str, Guard] | None,
+    prices: Mapping[str, Price],
+) -> list[ComparisonKey]:
+    """The keys of what is judged on a route: one for each candidate, or one without, and that of the baseline last.
+
+    - `baseline`: the version that candidates are held against, and the guard that it is held to itself
+    """
+    beside, own = baseline or (None, guard)
+    asked = {**prices} if "cost" in guard.scorecard else {}
+    keys = [ComparisonKey(each, primary, guard, protocol, beside, prices=asked) for each in candidates or (None,)]
+    return keys if beside is None else [*keys, ComparisonKey(beside, primary, own, protocol, of_baseline=True)]
+
+
 TIMED = tuple([metric.name for metric in of_kind("distribution", "quantile") if metric.source == "ticks"])
 """Metrics of the latency of legs."""
 

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from aiohttp import web
 
-from proxy.control.api import auth, release_view, request_bodies, views
+from proxy.control.api import auth, effect_view, release_view, request_bodies, views
 from proxy.control.api.context import ApiContext
-from proxy.control.api.moves import MOVES
-from proxy.control.api.problems import ApiError
+from proxy.control.api.endpoints import TOGETHER
+from proxy.control.api.moves import MOVES, addressed
+from proxy.control.api.problems import ApiError, as_json
 from proxy.control.api.requests import body_of, if_match, name_of, names_shown
+from proxy.control.effects import effect_of
 from proxy.control.engine import Engine
+from proxy.release.undo import GIVE
 
 Beside = dict[str, Any]
 """Members of an answer beside the document itself."""
+
+
+_OF_WHOLE = {"undo": ("reason", GIVE)}
+"""Fields of the body of a command on a whole release, where they are more than its reason."""
+
+
+def _asked(request: web.Request, actions: Container[str]) -> tuple[str, dict[str, Any]]:
+    """The action and the body of the change that a query asks about. Raises ApiError."""
+    action = request.query.get("action", "")
+    if action not in actions:
+        allowed = ", ".join(each for each in MOVES if each in actions)
+        raise ApiError("invalid", f"action: found {action[:40]!r}; allowed: {allowed}", "action")
+    return action, request_bodies.read_object(request.query.get("body", "").encode(errors="replace"), optional=True)
 
 
 class Acting:
@@ -50,6 +67,31 @@ class Acting:
     async def post_resume(self, request: web.Request) -> web.Response:
         return await self._change(request, "resume")
 
+    async def post_undo(self, request: web.Request) -> web.Response:
+        return await self._change(request, "undo")
+
+    async def effect(self, request: web.Request) -> web.Response:
+        """What a change would do; refused as the change would be."""
+        name = name_of(request)
+        return await self._foreseen(request, name, views.etag(self._engine.state(name)))
+
+    async def release_effect(self, request: web.Request) -> web.Response:
+        release = self._engine.release(request.match_info["release"])
+        return await self._foreseen(request, release.routes[0].section.name, release_view.etag(release), whole=True)
+
+    async def _foreseen(self, request: web.Request, name: str, etag: str, whole: bool = False) -> web.Response:
+        engine, fleet = self._engine, self._context.fleet
+        action, value = _asked(request, TOGETHER if whole else MOVES)
+        if_match(request, etag)
+        if whole:
+            request_bodies.only(value, _OF_WHOLE.get(action, ("reason",)))
+        now = self._context.now()
+        move, _ = MOVES[action](engine, name, addressed(engine, name, action, value, fleet), now)
+        if fleet is not None and (refusal := fleet.member.refusal(name, action)):
+            raise ApiError(refusal.kind, refusal.detail)
+        shown = effect_view.effect(engine, name, effect_of(engine, name, action, move, now))
+        return as_json(shown, headers={"ETag": etag})
+
     async def _change(self, request: web.Request, action: str) -> web.Response:
         """Checks the caller's token, the body and `If-Match`; then the engine makes the change."""
         name = name_of(request)
@@ -64,7 +106,8 @@ class Acting:
         value = request_bodies.read_object(await body_of(request), optional=request.method == "POST")
         if_match(request, etag)
         if whole:
-            request_bodies.only(value, ("reason",))
+            request_bodies.only(value, _OF_WHOLE.get(action, ("reason",)))
+        value = addressed(engine, name, action, value, self._context.fleet)
         move, why = MOVES[action](engine, name, value, now())
         if self._context.fleet is None:
             engine.command(name, action, move, who, why, now())

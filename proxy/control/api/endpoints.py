@@ -13,6 +13,8 @@ _ROUTE = (*_LOOK, "unknown-route")
 _RELEASE = (*_LOOK, "unknown-release")
 _CHANGE = (*_ROUTE, "refused", "differs", "changed", "media-type", "invalid", "not-stored", "no-judge")
 
+_TOGETHER = tuple("unknown-release" if kind == "unknown-route" else kind for kind in _CHANGE)
+
 _SCOPED, _SCOPED_RELEASE, _SCOPED_ALL = (
     {"problems": (*problems, "invalid"), "parameters": ("scope",)} for problems in (_ROUTE, _RELEASE, _LOOK)
 )
@@ -56,17 +58,21 @@ def _change(method: str, action: str, handler: str, summary: str, body: str) -> 
     return Endpoint(method, path, handler, summary, "Route", body, _CHANGE, parameters=("If-Match",))
 
 
+def _effect(path: str, handler: str, summary: str, problems: tuple[str, ...]) -> Endpoint:
+    kinds = tuple(kind for kind in problems if kind not in ("media-type", "no-judge"))
+    return _look(path, handler, summary, "Effect", problems=kinds, parameters=("action", "body", "If-Match"))
+
+
 def _together(action: str, summary: str) -> Endpoint:
     path = f"/v1/releases/{{release}}/{action}"
-    problems = tuple("unknown-release" if kind == "unknown-route" else kind for kind in _CHANGE)
     return Endpoint(
         "POST",
         path,
         "release_command",
         summary,
         "WholeRelease",
-        "ReasonBody",
-        problems,
+        "UndoBody" if action == "undo" else "ReasonBody",
+        _TOGETHER,
         parameters=("If-Match",),
         operation=f"{action}_together",
     )
@@ -78,6 +84,7 @@ TOGETHER = {
     "rollback": "All traffic to the primaries, on all routes of a release",
     "pause": "Hold the weight of a release as it is; a breach still acts",
     "resume": "Go on with a release where it was paused",
+    "undo": "Put back the last change of a release by a person",
 }
 """Commands on a whole release."""
 
@@ -107,6 +114,8 @@ ENDPOINTS = (
     _change("POST", "rollback", "post_rollback", "All traffic to the primary", "ReasonBody"),
     _change("POST", "pause", "post_pause", "Hold the weight as it is; a breach still acts", "ReasonBody"),
     _change("POST", "resume", "post_resume", "Go on where it was paused", "ReasonBody"),
+    _change("POST", "undo", "post_undo", "Put back the last change by a person", "UndoBody"),
+    _effect("/v1/routes/{route}/effect", "effect", "What a change would do, in facts and one sentence", _CHANGE),
     _look(
         "/v1/routes/{route}/scorecard",
         "scorecard",
@@ -148,6 +157,7 @@ ENDPOINTS = (
     _look("/v1/releases", "releases", "All releases, each with its routes", "Releases", **_SCOPED_ALL),
     _look("/v1/releases/{release}", "release", "One release", "WholeRelease", **_SCOPED_RELEASE),
     *(_together(action, summary) for action, summary in TOGETHER.items()),
+    _effect("/v1/releases/{release}/effect", "release_effect", "What a change of a release would do", _TOGETHER),
     _look(
         "/v1/releases/{release}/scorecard",
         "release_scorecard",

@@ -9,15 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
+
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import Release, RouteSettings
 from proxy.contracts.table import asked_on
 from proxy.control.api import request_bodies
 from proxy.control.api.problems import ApiError
 from proxy.control.engine import Engine, Move
+from proxy.control.fleet.service import FleetService
 from proxy.control.release_control import ReleaseControl
 from proxy.control.route_control import RouteControl
+from proxy.control.state.store import Store
 from proxy.release import transitions
+from proxy.release.audit import entry_of
+from proxy.release.undo import GIVE, Undoable, last_change, put_back
+
+MAX_LOOKED_AT = 200
+"""Entries of a route's audit among which a change by a person is looked for."""
 
 Body = dict[str, Any]
 Read = Callable[[Engine, str, Body, float], tuple[Move, str]]
@@ -123,6 +132,38 @@ def resume(engine: Engine, name: str, value: Body, now: float) -> tuple[Move, st
     return _simple(value, now, transitions.resume)
 
 
+def undo(engine: Engine, name: str, value: Body, now: float) -> tuple[Move, str]:
+    """The last change by a person, put back. A sidecar of a fleet says which one that is (`addressed`)."""
+    why, give = request_bodies.reason(value), request_bodies.said(value, GIVE)
+    change = msgspec.convert(value["change"], Undoable | None) if "change" in value else last_of(engine, name)
+    failing = {
+        line.version
+        for each in engine.release_of(name).routes
+        for line in each.status.verdicts
+        if line.outcome == "fail"
+    }
+    said = f"{why or 'undone'} (puts back the {change.action} by {change.who})" if change else why
+    return lambda state: put_back(state, change, failing, give, said, now), said
+
+
+def last_of(engine: Engine, name: str, store: Store | None = None) -> Undoable | None:
+    """The last change of a route by a person, among its newest entries of the audit, which is that of the fleet in
+    `store`. Raises StoreError."""
+    return last_change(map(entry_of, engine.audit(MAX_LOOKED_AT, route=name, store=store)), name)
+
+
+def addressed(engine: Engine, name: str, action: str, value: Body, fleet: FleetService | None) -> Body:
+    """A body as it goes to whoever makes the change: an undo says to the fleet's judge what is put back, because the
+    whole audit is with the sidecars. Raises ApiError."""
+    if action != "undo":
+        return value
+    request_bodies.only(value, ("reason", GIVE))
+    if fleet is None:
+        return value
+    change = last_of(engine, name, fleet.member.mirror.store)
+    return value | {"change": msgspec.to_builtins(change)}
+
+
 def _simple(value: Body, now: float, move: Callable[[RouteState, str, float], RouteState]) -> tuple[Move, str]:
     request_bodies.only(value, ("reason",))
     why = request_bodies.reason(value)
@@ -137,5 +178,6 @@ MOVES: dict[str, Read] = {
     "rollback": rollback,
     "pause": pause,
     "resume": resume,
+    "undo": undo,
 }
 """Command to what it asks for."""

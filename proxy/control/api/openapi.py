@@ -15,9 +15,11 @@ from proxy.contracts.outcome import OUTCOMES
 from proxy.contracts.record import MAX_REQUEST_ID
 from proxy.contracts.release import PHASES
 from proxy.contracts.settings import Require
+from proxy.control.api.effect_view import EFFECT_SHAPES
 from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT, Endpoint
 from proxy.control.api.fleet_shapes import FLEET_SHAPES, SCOPE
 from proxy.control.api.history_shapes import HISTORY_PARAMETERS, HISTORY_SHAPES
+from proxy.control.api.moves import MOVES
 from proxy.control.api.problems import TITLES
 from proxy.control.api.release_shapes import RELEASE_SHAPES
 from proxy.control.api.request_bodies import MAX_LABELS, MAX_REASON, MAX_ROWS, STARTABLE
@@ -300,11 +302,13 @@ SCHEMAS: dict[str, Schema] = {
     **RELEASE_SHAPES,
     **FLEET_SHAPES,
     **HISTORY_SHAPES,
+    **EFFECT_SHAPES,
     "Status": record(status=text()),
     "Problem": record(optional=("field",), type=text(), title=text(), status=whole(), detail=text(), field=text()),
     "SplitBody": {"anyOf": [PERCENTS, closed(split=PERCENTS, reason=REASON)]},
     "ShadowsBody": {"anyOf": [PERCENTS, closed(shadows=PERCENTS, reason=REASON)]},
     "ReasonBody": closed(reason=REASON),
+    "UndoBody": closed(reason=REASON, give_traffic={"type": "boolean", "description": "A bad version may come back."}),
     "FeedbackBody": {"anyOf": [LABELLED, {"type": "array", "items": LABELLED, "maxItems": MAX_LABELS}]},
     "PromoteBody": closed(reason=REASON, version=text()),
     "ReleaseBody": closed(
@@ -329,6 +333,8 @@ PARAMETERS: dict[str, Schema] = {
         "description": "Of this sidecar alone, or of its fleet; without it, of the fleet where there is one.",
     },
     **HISTORY_PARAMETERS,
+    "action": {"name": "action", "in": "query", "required": True, "schema": text(enum=list(MOVES))},
+    "body": {"name": "body", "in": "query", "schema": text(), "description": "The body of the change, as JSON."},
     "limit": {"name": "limit", "in": "query", "schema": whole(maximum=MAX_AUDIT)},
     "If-Match": {"name": "If-Match", "in": "header", "schema": text(), "description": "The ETag that was decided on."},
 }

@@ -126,6 +126,14 @@ def reason(value: Mapping[str, Any]) -> str:
     return text(value, "reason", MAX_REASON) or ""
 
 
+def said(value: Mapping[str, Any], field: str) -> bool:
+    """The truth value in a field, False without one."""
+    entry = value.get(field, False)
+    if not isinstance(entry, bool):
+        raise ApiError("invalid", f"{field}: found {_kind(entry)}; allowed: a truth value", field)
+    return entry
+
+
 def text(value: Mapping[str, Any], field: str, longest: int = 200) -> str | None:
     """The text in a field, None without one."""
     entry = value.get(field)

@@ -178,13 +178,21 @@ class FleetMember:
             return  # as it was: before the first table, that is nothing
         self._engine.set_apart(silent or bool(self.fault), self._surface.clock())
 
+    def refusal(self, route: str, action: str) -> Answer | None:
+        """Why no judge is asked for a change; None: one would be. A rollback is always asked for."""
+        names = [each.section.name for each in self._engine.release_of(route).routes]
+        differ = [name for name in names if self._engine.differs(name)] if action != "rollback" else []
+        if not differ:
+            return None
+        why = f"the section of {differ[0]} is not the one that the fleet judges by"
+        return Answer("", DIFFERS, f"{why}: {self.following.judge or 'nobody'} judges; nothing was asked for")
+
     async def command(self, route: str, action: str, value: dict[str, Any], who: str, etag: str) -> Answer:
         """Has the judge make a change by hand; a rollback is made here at once. Raises UndecidedError."""
         engine, off = self._engine, action == "rollback"
+        if refusal := self.refusal(route, action):
+            return refusal
         names = [each.section.name for each in engine.release_of(route).routes]
-        if differ := [name for name in names if engine.differs(name) and not off]:
-            why = f"the section of {differ[0]} is not the one that the fleet judges by"
-            return Answer("", DIFFERS, f"{why}: {self.following.judge or 'nobody'} judges; nothing was asked for")
         self._intents.refuse_more()
         routes = engine.take_off(names, str(value.get("reason", "")), self._surface.clock()) if off else {}
         id = self._intents.ask(Intent("", route, action, value, who, etag), self._now(), routes)
