@@ -22,6 +22,7 @@ from proxy.cli.arguments import AsJson, Config, NameArg, Reason, RouteArg, Share
 from proxy.cli.audit_commands import audit
 from proxy.cli.capture.command import capture
 from proxy.cli.exit_codes import EXIT_NO
+from proxy.cli.message_commands import message
 from proxy.cli.wording import counted
 from proxy.contracts.build import build
 
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 app.add_typer(audit, name="audit")
 app.add_typer(capture, name="capture")
+app.add_typer(message, name="message")
 
 
 def main() -> int:

@@ -6,7 +6,8 @@ section   one mapping of the file: its keys, their mistakes, and keys that no re
 values    one value: durations, sizes, percents, URLs, names
 release   `release`, `scorecard` and what a guard is made of
 releases  `releases`: one release over several routes
-admin     `admin`, `notify`, `capture`, `access_log`, `tracing`
+admin     `admin`, `capture`, `access_log`, `tracing`
+notify    `notify`: destinations of messages
 analysis  `analysis` of a route
 calls     routes of gRPC: what follows for their versions, and what cannot be on them
 versions  `versions`: where each is served, what it is there, where it comes from, what it costs

@@ -1,5 +1,4 @@
-"""The sections about operation: who may use the admin API, which webhooks hear of changes, what is captured, logged
-and traced."""
+"""The sections about operation: who may use the admin API, what is captured, logged and traced."""
 
 from __future__ import annotations
 
@@ -9,11 +8,8 @@ from proxy.config import values
 from proxy.config.section import Section
 from proxy.config.tls import read_admin_tls, read_client_tls, refuse_beside_plain
 from proxy.contracts.journal import AccessLog, Tracing
-from proxy.contracts.operation import AccessRole, Admin, Capture, Hook, HookEvent, Token
+from proxy.contracts.operation import AccessRole, Admin, Capture, Token
 from proxy.payload.redaction.rules import Action
-
-MAX_HOOKS = 16
-"""Each change is sent to each of them."""
 
 MAX_HOSTS = 64
 """Each request is looked up among them."""
@@ -27,7 +23,7 @@ OTEL_MODULES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 
 def read_admin(section: Section) -> Admin:
     """`admin`: where it listens and who may use it."""
-    given = section.fields({"token": values.secret})
+    given = section.fields({"token": values.secret, "public_url": values.hook_url})
     listen = section.one_or_more("listen", values.address) or Admin().listen
     tokens = tuple(_token(item) for item in section.items("tokens"))
     for kind in ("name", "token"):
@@ -49,24 +45,6 @@ def _token(section: Section) -> Token:
         section.refuse("token", "an empty token", "at least one character; leave the entry out to have none")
     section.finish()
     return Token(name, secret, role)
-
-
-def read_hooks(root: Section) -> tuple[Hook, ...]:
-    """`notify`: a list of webhooks."""
-    hooks = tuple(_hook(item) for item in root.items("notify"))
-    if len(hooks) > MAX_HOOKS:
-        root.refuse("notify", f"{len(hooks)} webhooks", f"at most {MAX_HOOKS}")
-    return hooks
-
-
-def _hook(section: Section) -> Hook:
-    url = section.take("url", values.hook_url, "", required=True)
-    secret = section.take("secret", values.secret, "")
-    events: tuple[HookEvent, ...] = section.values("events", values.one_of(HookEvent))
-    tls = read_client_tls(section)
-    section.finish()
-    refuse_beside_plain(section, "url", "https://…", values.is_secure(url))
-    return Hook(url, secret, events, tls)
 
 
 def read_capture(root: Section) -> Capture | None:

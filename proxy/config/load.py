@@ -21,12 +21,13 @@ from json import dumps
 from msgspec.structs import replace
 
 from proxy.config import values
-from proxy.config.admin import read_access_log, read_admin, read_anchor, read_capture, read_hooks, read_tracing
+from proxy.config.admin import read_access_log, read_admin, read_anchor, read_capture, read_tracing
 from proxy.config.analysis import read_analysis
 from proxy.config.bounds import read_client, read_limits, read_rescue, read_timeouts
 from proxy.config.calls import by_http2, grpc_name, refuse_misplaced
 from proxy.config.certificates import fill
 from proxy.config.fleet import read_fleet
+from proxy.config.notify import read_hooks
 from proxy.config.own_address import is_own, refuse_clashes
 from proxy.config.packages import with_packages
 from proxy.config.prices import refuse_unpriced
@@ -150,14 +151,15 @@ def settings_of(root: Section) -> Settings:
                 allowed = f"the address of a model server; this is `{key}` of this program, a circle"
                 root.refuse(f"versions.{name}.url", version.url.removesuffix(version.base_path), allowed)
     processes = root.take("workers", workers, 1)
+    routes = _routes(root, values.Known(tuple(versions)))
     settings = Settings(
-        routes=_routes(root, values.Known(tuple(versions))),
+        routes=routes,
         admin=admin,
         workers=processes,
         workers_auto=root.tree.get("workers") == "auto",
         memory_limit=_memory(root.section("limits"), processes),
         client=read_client(root),
-        notify=read_hooks(root),
+        notify=read_hooks(root, (route.name for route in routes)),
         capture=read_capture(root),
         access_log=read_access_log(root),
         tracing=read_tracing(root),

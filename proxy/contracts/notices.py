@@ -90,6 +90,7 @@ KINDS: dict[str, NoticeKind] = {
     "fleet-apart": _row("This sidecar is apart from its fleet", "critical", True),
     "fleet-differs": _row("A section is not the one that the fleet judges by"),
     "fleet-twins": _row("Several sidecars have one name", whole=True),
+    "messages-undelivered": _row("Messages cannot be delivered", whole=True),
     "fleet-judge": _row("The fleet's judge, of an older version, warns"),
 }
 """Every kind of warning that a route can show."""

@@ -7,12 +7,15 @@ from typing import Literal
 from msgspec import Struct, field
 
 from proxy.contracts.address import Address
+from proxy.contracts.messages import EventObject, MessageFormat
+from proxy.contracts.notices import Severity
 from proxy.contracts.tls import ClientTls, ServerTls
 
 AccessRole = Literal["read", "operate"]
-HookEvent = Literal["start", "stage", "breach", "rollback", "promote", "identity", "change"]
+HookEvent = Literal["start", "stage", "breach", "rollback", "promote", "identity", "change", "warning"]
 """What happened: a release began, a stage was passed, a limit was breached, traffic went back to the primary, a
-candidate became primary, another model answers under a version; `change`: anything else that somebody did."""
+candidate became primary, another model answers under a version; `change`: anything else that somebody did; `warning`:
+a warning of a route (`contracts.notices`) began, or is over."""
 
 
 class Token(Struct, frozen=True):
@@ -45,18 +48,32 @@ class Admin(Struct, frozen=True):
     tls: ServerTls | None = None
     """None: plain HTTP."""
     roles: tuple[CertificateRole, ...] = ()
+    public_url: str = ""
+    """Where people reach the status page, for links in messages; "": there are none."""
 
 
 class Hook(Struct, frozen=True):
-    """A webhook that hears of changes."""
+    """A destination of messages. `url`, `token` and `key` may be `file:PATH`, which is read for each call."""
 
     url: str
     secret: str = ""
     """Key of the signature (HMAC-SHA-256); "": calls are not signed."""
     events: tuple[HookEvent, ...] = ()
-    """Events that are sent; (): all."""
+    """Events that are sent; (): all; of format `penumbra` all but warnings, which it did not have from the first."""
     tls: ClientTls | None = None
     """None: as the system says, where the URL is one of https."""
+    format: MessageFormat = "penumbra"
+    name: str = ""
+    """In logs, metrics and the API."""
+    routes: tuple[str, ...] = ()
+    """Routes whose messages are sent; (): all. What is of the whole process is sent whatever it says."""
+    severity: Severity = "info"
+    """The least that is sent."""
+    token: str = ""
+    """A bearer token; "": none."""
+    key: str = ""
+    """Of an integration."""
+    object: EventObject | None = None
 
 
 class Capture(Struct, frozen=True):

@@ -17,7 +17,8 @@ api/              the admin API and the status page
 telemetry/        metrics, access log, spans
 capture/          records on disk, and the decision code run on them again
 replay/           a candidate that nobody uses yet, judged by captured requests
-notify            webhooks
+messages/         what people are told, and how each receiver reads it
+notify            the door to messages
 profiles          reference profiles from files
 standstill        why a stage does not end
 warnings          configuration that is in force and has no effect

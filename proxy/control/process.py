@@ -149,19 +149,17 @@ class Control:
         self._slot = TableSlot(args.slot_fd)
         counting = Counting() if settings.fleet else None
         self._board = Board(memory=settings.memory, tap=counting)
-        self._notifier = Notifier(lambda: store.head.hash, self._now.wall)
-        listen = self._notifier.listen
-        self._engine = engine_of(settings, store, self._board, self._publish, listen, self._now)
-        self._fleet = (
-            joined(self._engine, self._board, counting, mirror, self._outside()) if counting and mirror else None
-        )
+        self._notifier = Notifier(lambda: store.head.hash, self._now.wall, socket.gethostname())
+        self._engine = engine_of(settings, store, self._board, self._publish, self._notifier.listen, self._now)
+        fleet = counting and mirror and joined(self._engine, self._board, counting, mirror, self._outside())
+        self._fleet = fleet or None
         self._promised = PromisedAnswers(decode)
         protocols = SpokenProtocols(self._promised.decode, looks_like)
         self._judge = JudgeCaller(self._judged)
         self._certificates = Certificates(files, lambda: self._engine.settings, self._renewed, time.time)
-        of_certificates = self._certificates.by_route
         faults = {"protocol-mistaken": protocols.faults, "judge-without-scores": self._judge.faults}
-        self._engine.on_protocols(protocols.learnt, {**faults, "certificate": of_certificates})
+        faults |= {"certificate": self._certificates.by_route, "messages-undelivered": self._notifier.faults}
+        self._engine.on_protocols(protocols.learnt, faults)
         part = settings.memory // WAITING_PARTS
         self._intake = Intake(protocols.decode, self._observed, self._section, time.thread_time, time.monotonic, part)
         self._capture = CaptureWriter()
@@ -183,7 +181,8 @@ class Control:
     def _outside(self) -> Outside:
         execute = execution(MOVES, tags, refusal_of)
         unique = lambda: os.urandom(8).hex()  # noqa: E731
-        return Outside(self._now, time.monotonic, unique, socket.gethostname(), execute, self._notifier.listen)
+        notifier, host = self._notifier, socket.gethostname()
+        return Outside(self._now, time.monotonic, unique, host, execute, notifier.listen, lambda: notifier.idle)
 
     async def serve(self) -> None:
         """From the first table to SIGTERM."""
@@ -241,6 +240,7 @@ class Control:
                 self._fleet.member.look()
         with contained("judging what time brings"):
             self._engine.on_time(self._now())
+            self._notifier.look(self._engine, self._fleet is None or self._fleet.member.session.is_judge)
         with contained("keeping the history"):
             self._history.look(self._now())
         with contained("asking judges"):
@@ -292,7 +292,7 @@ class Control:
         if self._fleet is not None:
             self._fleet.use(self._engine.settings.fleet)
         self._judge.use(judges(self._engine.settings))
-        self._notifier.use(self._engine.settings.notify)
+        self._notifier.use(self._engine.settings.notify, self._engine.settings.admin.public_url)
         self._capture.use(self._engine.settings.capture, self._engine.settings.routes)
         self._intake.budget = self._engine.settings.analysis_part
         self._promised.wait = self._engine.settings.pairing

@@ -18,11 +18,11 @@ from msgspec.structs import replace
 from proxy.contracts.operation import Hook
 from proxy.contracts.release import RouteState
 from proxy.contracts.tls import ClientTls
-from proxy.control import notify
+from proxy.control.messages import destination, retries
 from proxy.control.notify import MAX_QUEUED, MAX_QUEUED_BYTES, Notifier, event_of
 from proxy.release import transitions
 from proxy.release.audit import Change
-from tests.control.houses import canary_release
+from tests.control.houses import House, canary_release, section, settings
 from tests.support.certificates import Authority, client_tls
 from tests.support.https import AUTHORITY, OWN, REFUSED, TRUSTED, contexts, https
 
@@ -48,8 +48,8 @@ async def receiver(answers: list[int], heard: Heard) -> AsyncIterator[str]:
 
 
 def play(scene: Callable[[], Awaitable[None]], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notify, "FIRST_RETRY_SECONDS", 0.001)
-    monkeypatch.setattr(notify, "CLOSE_SECONDS", 10.0)
+    monkeypatch.setattr(retries, "FIRST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(destination, "CLOSE_SECONDS", 10.0)
     asyncio.run(scene())  # type: ignore[arg-type]
 
 
@@ -96,7 +96,7 @@ def test_what_fails_is_tried_again_and_order_is_kept(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("answers", "attempts"), [([400], 1), ([500], notify.MAX_ATTEMPTS), ([302], notify.MAX_ATTEMPTS)]
+    ("answers", "attempts"), [([400], 1), ([500], retries.MAX_ATTEMPTS), ([302], retries.MAX_ATTEMPTS)]
 )
 def test_what_cannot_be_delivered_is_given_up_and_counted(
     answers: list[int], attempts: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -130,7 +130,7 @@ def test_a_dead_hook_costs_the_others_nothing(monkeypatch: pytest.MonkeyPatch) -
             assert notifier.counts["rollback", "dropped"] == 11 + 10
             assert notifier.counts["rollback", "sent"] == MAX_QUEUED
 
-    monkeypatch.setattr(notify, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr(retries, "MAX_ATTEMPTS", 1)
     play(scene, monkeypatch)
     assert [json.loads(body)["why"] for _, body in heard] == [str(n) for n in range(10, MAX_QUEUED + 10)]
 
@@ -211,7 +211,7 @@ def delivered(tls: ClientTls, monkeypatch: pytest.MonkeyPatch) -> int:
             notifier.listen(change(), 0.0)
             await notifier.close()
 
-    monkeypatch.setattr(notify, "MAX_ATTEMPTS", 2)
+    monkeypatch.setattr(retries, "MAX_ATTEMPTS", 2)
     play(scene, monkeypatch)
     return len(arrived)
 
@@ -255,3 +255,96 @@ def test_a_rotation_is_of_the_next_attempt_and_costs_nothing_that_waits(monkeypa
 
     play(scene, monkeypatch)
     assert heard == ["first", "second", "third"]
+
+
+# -- what lasts
+
+
+async def idle(notifier: Notifier) -> None:
+    """Waits until everything was delivered, or given up."""
+    for place in notifier.destinations:
+        await place.settle()
+
+
+def test_a_release_that_is_rolled_back_is_told_of_again_and_over_when_it_begins_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard: Heard = []
+    now = [1700000000.0]
+
+    async def scene() -> None:
+        async with receiver([200], heard) as url:
+            notifier, engine = Notifier(lambda: "f00", lambda: now[0]), House(settings(section("cancer"))).engine
+            notifier.use([Hook(url, format="alertmanager"), Hook(url, format="slack", severity="warning")], "http://p/")
+            state = engine.routes["cancer"].state
+            notifier.look(engine, True)
+            engine.routes["cancer"].state = replace(state, phase="rolled_back")
+            notifier.listen(change(), now[0])
+            for seconds in (5.0, 60.0):
+                now[0] += seconds
+                notifier.look(engine, True)
+                await idle(notifier)
+            engine.routes["cancer"].state = state
+            now[0] += 5.0
+            notifier.look(engine, True)
+            await notifier.close()
+            assert notifier.open == 0 and notifier.left_out == 0
+
+    play(scene, monkeypatch)
+    documents = [json.loads(body) for _, body in heard]
+    alerts = [each[0] for each in documents if isinstance(each, list)]
+    assert len({json.dumps(each["labels"], sort_keys=True) for each in alerts}) == 1 and len(alerts) == 3
+    assert alerts[-1]["endsAt"] < alerts[0]["endsAt"] and alerts[0]["generatorURL"].startswith("http://p/#/routes/")
+    titles = [each["blocks"][0]["text"]["text"] for each in documents if isinstance(each, dict)]
+    assert titles == ["🔴 cancer: rolled back", "🟢 cancer: rolled back: over"]
+
+
+def test_who_does_not_judge_the_fleet_sends_nothing_and_tells_again_what_began_before_it_did(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard: Heard = []
+    now = [1700000000.0]
+
+    async def scene() -> None:
+        async with receiver([200], heard) as url:
+            house = House(settings(section("cancer")))
+            notifier, engine = Notifier(lambda: "", lambda: now[0]), house.engine
+            notifier.use([Hook(url, format="slack")])
+            engine.held = {"cancer": "the section differs at s2"}
+            for _ in range(8):
+                notifier.look(engine, False)
+                now[0] += 5.0
+            await asyncio.sleep(0.05)
+            assert heard == [] and notifier.idle
+            notifier.look(engine, True)
+            notifier.look(engine, True)
+            await notifier.close()
+
+    play(scene, monkeypatch)
+    assert ["the section differs" in body.decode() for _, body in heard] == [True]
+
+
+def test_a_destination_that_cannot_be_reached_is_a_warning_of_every_route_until_it_can(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard: Heard = []
+    times = iter(range(0, 1000, 10))
+
+    async def scene() -> None:
+        async with receiver([400, 200], heard) as url:
+            notifier, engine = (
+                Notifier(lambda: "", lambda: float(next(times))),
+                House(settings(section("cancer"))).engine,
+            )
+            notifier.use([Hook(url, name="ops")])
+            notifier.listen(change(), 0.0)
+            await idle(notifier)
+            notifier.look(engine, True)
+            assert notifier.faults == {"cancer": "messages cannot be delivered to ops (status 400)"}
+            notifier.listen(change(), 0.0)
+            await idle(notifier)
+            notifier.look(engine, True)
+            assert notifier.faults == {}
+            await notifier.close()
+
+    play(scene, monkeypatch)

@@ -15,14 +15,15 @@ from typing import Any, get_args
 
 import yaml
 
-from proxy.config.admin import MAX_HOOKS
 from proxy.config.analysis import EXAMPLE_PARTS
 from proxy.config.calls import READERS
+from proxy.config.notify import MAX_HOOKS, OPTIONAL
 from proxy.config.schema.option_docs import Word, place, word
 from proxy.config.schema.recorder import CASES, Case, Choice, Group, Items, Names, Node, Value, recorded, shape
 from proxy.config.schema.scalars import SECURE, SECURE_STORE, VARIABLE, Schema, allowed, scalar
 from proxy.config.schema.tls_docs import canonical
 from proxy.config.tls import OF_CLIENTS, OF_VERIFYING
+from proxy.contracts.messages import FORMATS
 from proxy.contracts.settings import Lineage
 from proxy.contracts.strategies import STRATEGIES, Strategy, StrategyRow
 from proxy.contracts.table import Protocol
@@ -154,13 +155,23 @@ def release_of(root: Group) -> Group:
     return release
 
 
-_CALLED = {"versions.*": "url", "notify[]": "url", "tracing": "endpoint", "routes.*.analysis.judge": "url"}
+_CALLED = {"versions.*": "url", "tracing": "endpoint", "routes.*.analysis.judge": "url"}
 """Where a section `tls` towards a server may stand, and the key beside it that is the server's URL."""
 
 
 def _by_tls(key: str, secure: str) -> Schema:
     """A section `tls` stands beside an address of which that is spoken."""
     return when(has("tls"), says(key, {"pattern": f"^{secure}|{VARIABLE}"}))
+
+
+def _destinations() -> list[Schema]:
+    """What formats of messages need, and have no use for."""
+    rules = []
+    for name, row in FORMATS.items():
+        needs = [says(key, {"minLength": 1}) for key in (*row.needs, *(() if row.url else ("url",)))]
+        unfit = none_of(option for option in OPTIONAL if option not in row.takes)
+        rules.append(when(says("format", {"const": name}), {"allOf": [*needs, unfit]}))
+    return [*rules, when({"not": has("format")}, {"allOf": [has("url"), none_of(("key", "object"))]})]
 
 
 def _sentinels() -> Schema:
@@ -185,6 +196,7 @@ def rules() -> dict[str, Schema]:
         "versions.*.authorization": when({"type": "object"}, {"oneOf": [has("token"), has("file")]}),
         "routes": {"minProperties": 1},
         "notify": {"maxItems": MAX_HOOKS},
+        "notify[]": {"allOf": [_by_tls("url", f"({SECURE}|file):"), *_destinations()]},
         "admin.tls.roles[]": has("allow") | {"allOf": [says("allow", {"minItems": 1})]},
         "admin.tokens[].token": {"type": ["string", "number", "boolean"], "minLength": 1},
         "routes.*": {

@@ -13,6 +13,7 @@ from proxy.config.schema import (
     analysis_docs,
     bound_docs,
     capture_docs,
+    notify_docs,
     releases_docs,
     rewrite_docs,
     tls_docs,
@@ -65,6 +66,7 @@ TEXTS = {
         "names of a cluster (`.svc`, `.cluster.local`) need none: a web page cannot make them its own."
     ),
     **_of_tls("admin"),
+    "admin.public_url": "Where people reach this page: links in messages begin with it.",
     "admin.tokens[].name": "The name that the audit shows.",
     "admin.tokens[].role": "`read` may look; `operate` may look and change. With a read token, looking needs one.",
     "admin.tokens[].token": "The token itself. At least one character.",
@@ -104,14 +106,7 @@ TEXTS = {
         "and with a replay on the route that passed. Primaries and shadows need none."
     ),
     "package_keys": "Files of public keys in PEM. One of them has to have signed each package.",
-    "notify": "Webhooks that hear of changes.",
-    "notify[].url": "Where to POST.",
-    "notify[].secret": "Signs each call by HMAC-SHA-256.",
-    "notify[].events": (
-        "Which ones: a release began, a stage was passed, a limit was breached, traffic went back to the primary, a "
-        "candidate became primary, another model answers under a version (`identity`); `change` is anything else that "
-        "somebody did."
-    ),
+    **notify_docs.TEXTS,
     **_of_tls("notify[]"),
     **capture_docs.TEXTS,
     "access_log": "A line of the log for some of the exchanges.",
@@ -264,9 +259,7 @@ DEFAULTS = {
     "analysis_cpu": "5",
     "require_lineage": "false",
     "require_package": "none",
-    "notify": "[]",
-    "notify[].secret": '""',
-    "notify[].events": "[]",
+    **notify_docs.DEFAULTS,
     **capture_docs.DEFAULTS,
     "access_log.percent": "1",
     "access_log.errors": "true",
@@ -304,13 +297,13 @@ DEFAULTS = {
 ABSENT = {
     **dict.fromkeys((f"scorecard.{name}" for name in ASSUMED), "as in the default of `scorecard`"),
     "admin.token": "none",
+    "admin.public_url": "messages have no links",
     "limits.memory": (
         "what the control group (or `ulimit`) allows less 15 %; without such a limit half of the machine's, at most "
         "1GiB and 512MiB for each worker"
     ),
     "audit.anchor": "the path of the state file with `.anchor` behind it",
-    "notify[].secret": "calls are not signed",
-    "notify[].events": "all of them",
+    **notify_docs.ABSENT,
     **capture_docs.ABSENT,
     "access_log": "none",
     "tracing": "none",

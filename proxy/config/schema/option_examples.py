@@ -5,9 +5,11 @@ Paths are those of `option_docs`; a test writes each into a file and holds that 
 
 from __future__ import annotations
 
+from proxy.config.schema import notify_docs
 from proxy.contracts.settings import ASSUMED
 
 EXAMPLES = {
+    **notify_docs.EXAMPLES,
     **dict.fromkeys((f"scorecard.{name}" for name in ASSUMED), "off"),
     "listen": '["127.0.0.1:8080", "[::1]:8080"]',
     "admin.listen": '":9900"',
@@ -29,9 +31,7 @@ EXAMPLES = {
     "require_lineage": "true",
     "require_package": "whole",
     "package_keys": "[package.pub]",
-    "notify[].url": "https://hooks.example/penumbra",
-    "notify[].secret": '"${HOOK_SECRET:-sesame}"',
-    "notify[].events": "[rollback, promote]",
+    "admin.public_url": "https://penumbra.example",
     "capture.percent": "1",
     "capture.path": "records.capture",
     "capture.max_bytes": "1GiB",

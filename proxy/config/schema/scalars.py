@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from proxy.config import fleet, load, rewrite, tls, values
+from proxy.config import fleet, load, notify, rewrite, tls, values
 from proxy.config.calls import GRPC_NAME, grpc_name
 from proxy.config.model_url import served_url
 from proxy.config.values import Known, Number, OneOf, Parser, Whole
@@ -63,6 +63,7 @@ SCALARS: dict[Callable[[str], Any], Schema] = {
     values.header_name: text(values.TOKEN, types=TEXT),
     values.header_value: text(values.VISIBLE, types=TEXT),
     values.hook_url: text(WEB),
+    notify.destination: text(WEB, rf"file:({LINE.pattern})"),
     values.identity: text(f"protocol|none|header:({values.TOKEN.pattern})|json:({values.POINTER.pattern})"),
     values.host_name: text(values.HOST_NAME, types=["boolean", "string"]),  # no number is one
     fleet.address: text(fleet.ADDRESS),

@@ -141,6 +141,8 @@ class FleetEvidence(Struct):
     begins: float = 0.0
     """When a fleet without any past began, by its clock, while candidates wait for those who may know of one; or 0."""
     format: int = 1
+    told: int = -1
+    """Number of the audit's entry up to which messages were delivered, or given up; -1: nobody knows."""
 
 
 class FleetTable(Struct, frozen=True):

@@ -22,6 +22,7 @@ from proxy.control.fleet.mirror import Mirror
 from proxy.control.fleet.service import FleetService
 from proxy.control.fleet.settling import MOST_SECONDS
 from proxy.control.fleet.store import FleetStore
+from proxy.control.fleet.untold import told
 from proxy.control.state.steady_clock import SteadyClock
 from proxy.control.state.store import Store
 from proxy.release.audit import Change
@@ -43,6 +44,8 @@ class Outside:
     """Name of the host, which names the sidecar where the configuration does not."""
     execute: Execute
     listen: Callable[[Change, float], None]
+    delivered: Callable[[], bool] = told
+    """Whether everything that it heard was delivered."""
 
 
 def store_of(fleet: Fleet) -> FleetStore:
@@ -89,6 +92,7 @@ def joined(
         on_label,
         outside.listen,
         min(fleet.lease, MOST_SECONDS),
+        delivered=outside.delivered,
     )
     store = store_of(fleet)
     service = FleetService(FleetMember(engine, board, counting, store, mirror, surface), store)

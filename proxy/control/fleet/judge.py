@@ -46,6 +46,7 @@ from proxy.control.fleet.sections import digests_of
 from proxy.control.fleet.session import Proposal
 from proxy.control.fleet.settling import SETTLING, Settling
 from proxy.control.fleet.store import MEMBER_SECONDS, NOWHERE, Collected, Place, Reported
+from proxy.control.fleet.untold import told
 from proxy.control.state.evidence_snapshots import rows_of
 from proxy.control.state.rows import ChainHead
 from proxy.control.state.store import Store
@@ -87,6 +88,8 @@ class Surroundings:
     settles: float = 0.0
     """Seconds that a fleet without any past waits for a further sidecar."""
     format: int = FORMAT
+    delivered: Callable[[], bool] = told
+    """Whether everything that was heard was delivered."""
 
 
 def evidence_of(collected: Collected, followed: FleetTable | None, own: int = FORMAT) -> FleetEvidence:
@@ -308,6 +311,8 @@ class FleetJudge:
     def _proposal(self, place: Place, members: list[MemberRow], twins: list[str], now: float) -> Proposal:
         evidence, engine = self._evidence, self.engine
         links = tuple(self._new_links())
+        if self._around.delivered():
+            evidence.told = evidence.count
         evidence.clock, evidence.revision, evidence.format = now, engine.revision, self._around.format
         evidence.states = list(engine.states.values())
         evidence.kept = rows_of(engine.routes, self._board)

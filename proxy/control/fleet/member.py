@@ -37,6 +37,7 @@ from proxy.control.fleet.store import (
     Place,
     Report,
 )
+from proxy.control.fleet.untold import Teller, told
 from proxy.control.profiles import Profiles
 from proxy.control.state.steady_clock import SteadyClock
 from proxy.release.audit import Change
@@ -79,6 +80,8 @@ class Surface:
     """Seconds that a fleet without any past waits for a further sidecar."""
     format: int = FORMAT
     """That of this program."""
+    delivered: Callable[[], bool] = told
+    """Whether everything that it heard was delivered."""
 
 
 class FleetMember:
@@ -109,6 +112,7 @@ class FleetMember:
         self._told: dict[str, tuple[str, int]] = {}
         self._lost: tuple[int, dict[tuple[str, str], int]] = (-1, {})
         self._digests: tuple[Settings | None, str, dict[str, str]] = (None, "", {})
+        self._teller = Teller(surface.listen, surface.delivered)
         self.wake = asyncio.Event()
 
     # -- what there is to see
@@ -221,6 +225,7 @@ class FleetMember:
     def catch_up(self, table: FollowedTable) -> None:
         if self.table is not None:
             self._mirror.take(table.links, self.table.count, self.table.hash)
+            self._teller.catch_up(self._mirror.store, self._surface.clock.wall())
 
     @property
     def may_judge(self) -> bool:
@@ -314,6 +319,7 @@ class FleetMember:
             return
         self.fault, self._followed, self._followed_at = "", table.place, self._now()
         self._mirror.take(table.links, body.count, body.hash)
+        self._teller.catch_up(self._mirror.store, self._surface.clock.wall())
         self._intents.settle(body.answers)
         before = {name: state.rolled_back for name, state in self._engine.states.items()}
         knows = {name: self._judge_knows(name, body) for name in self._engine.routes}
@@ -373,13 +379,16 @@ class FleetMember:
             self._engine.settings,
             self._surface.execute,
             lambda board, engine: Profiles(board).use(route.section for route in engine.routes.values()),
-            self._surface.listen,
+            self._teller.listen,
             self._surface.clock.wall(),
             self._now(),
             self._surface.settles,
             self._surface.format,
+            delivered=self._teller.is_done,
         )
         self._judges_by = around.settings
         log.info("this sidecar judges for the fleet from now on")
         evidence = evidence_of(collected, self._engine.fleet, around.format)
+        self._teller.begin(evidence.told, evidence.count)
+        self._teller.catch_up(self._mirror.store, self._surface.clock.wall())
         return ClockedJudge(FleetJudge(around, evidence), self._now)

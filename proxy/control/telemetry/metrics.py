@@ -24,6 +24,7 @@ from proxy.control.telemetry.endpoints import EndpointCollector
 from proxy.control.telemetry.forms import CONNECTS, DURATIONS, LAGS, OVERHEADS, counter, floats, gauge, histogram
 from proxy.control.telemetry.journal import Journal
 from proxy.control.telemetry.judges import JudgeCollector
+from proxy.control.telemetry.message_metrics import MessageCollector
 from proxy.control.telemetry.second_tries import second_tries
 from proxy.control.telemetry.tokens import of_tokens
 from proxy.link.server import WorkerStatus
@@ -316,17 +317,6 @@ class WorkerCollector(Collector):
         yield gauge("penumbra_worker_revision", "The table that the worker follows.", ("worker",), revisions)
 
 
-class OutletCollector(Collector):
-    """Webhooks."""
-
-    def __init__(self, notifier: Notifier) -> None:
-        self._notifier = notifier
-
-    def collect(self) -> Iterator[Metric]:
-        rows = [(key, float(n)) for key, n in self._notifier.counts.items()]
-        yield counter("penumbra_notifications", "Webhook calls by outcome.", ("event", "outcome"), rows)
-
-
 class JournalCollector(Collector):
     """Log lines and spans."""
 
@@ -391,7 +381,7 @@ def registry(sources: MetricSources) -> CollectorRegistry:
     made.register(EndpointCollector(sources.board.counters, sources.now))
     made.register(EngineCollector(sources.engine))
     made.register(WorkerCollector(sources.workers, sources.restarts))
-    made.register(OutletCollector(sources.notifier))
+    made.register(MessageCollector(sources.notifier))
     made.register(CaptureCollector(sources.capture))
     made.register(JournalCollector(sources.journal))
     made.register(JudgeCollector(sources.judges))

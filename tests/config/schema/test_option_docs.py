@@ -57,6 +57,12 @@ AROUND = (
         "admin.tls.roles": f"admin: {{tls: {ASKS}}}",
         "admin.tls.roles[]": "admin: {tls: {roles: [{allow: ['dns:a'], role: read}]}}",
         "notify[]": "notify: [{url: 'http://h/'}]",
+        "notify[].key": "notify: [{format: pagerduty}]",
+        **dict.fromkeys(
+            ("notify[].object", *(f"notify[].object.{key}" for key in ("kind", "name", "namespace", "uid"))),
+            "notify: [{url: 'http://h/', format: kubernetes, object: {name: a, namespace: b}}]",
+        ),
+        "notify[].routes": "routes: {cancer: {match: {path: /c}, protocol: json, primary: v1}}",
         "capture": "capture: {percent: 50, path: x, max_bytes: 1MiB}",
         "access_log": "access_log: {}",
         "tracing": "tracing: {endpoint: 'http://h/'}",

@@ -1,0 +1,43 @@
+"""What is sent to a destination."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from msgspec import Struct, field
+
+from proxy.contracts.bounds import clipped
+from proxy.contracts.messages import EventObject
+
+
+class Around(Struct, frozen=True):
+    """What a format needs beside the message."""
+
+    key: str = ""
+    """Of an integration."""
+    object: EventObject | None = None
+    instance: str = ""
+    """Who sends."""
+    now: float = 0.0
+    """Unix time."""
+
+
+class Call(Struct, frozen=True):
+    """One POST."""
+
+    body: bytes
+    path: str = ""
+    """What is added to the destination's URL."""
+    fields: dict[str, str] = field(default_factory=dict)
+    media: str = "application/json"
+
+
+def in_json(document: Any) -> bytes:
+    """A document as JSON."""
+    return json.dumps(document, ensure_ascii=False, allow_nan=False).encode(errors="replace")
+
+
+def cut(text: str, most: int) -> str:
+    """A text of at most so many characters."""
+    return clipped(text, most)

@@ -1,0 +1,79 @@
+"""One message, whoever reads it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from msgspec import Struct
+
+from proxy.contracts.messages import MessageState
+from proxy.contracts.notices import Severity
+from proxy.contracts.operation import HookEvent
+
+MAX_NAMED = 10
+"""Routes that a message names; of more it says how many."""
+
+
+class Message(Struct, frozen=True):
+    """What happened, to whom, and what to do. The same facts in every format."""
+
+    key: str
+    """Names the matter: equal for all that is said of it."""
+    event: HookEvent
+    state: MessageState
+    severity: Severity
+    title: str
+    """One line."""
+    text: str
+    """The sentence, with its numbers."""
+    at: float
+    """Unix time."""
+    since: float
+    """When the matter began."""
+    section: str
+    """Anchor in the runbook."""
+    routes: tuple[str, ...] = ()
+    """(): of the whole process."""
+    again: bool = False
+    """Whether it was told before: only receivers that know the matter by its key hear it."""
+    joins: bool = False
+    """Whether it is news of a matter that was told of."""
+    document: dict[str, Any] = {}
+    """Further facts for programs."""
+    base: str = ""
+    """URL of the status page; "": there are no links."""
+
+    @property
+    def id(self) -> str:
+        """The same for a message that is sent twice."""
+        return sha256(f"{self.key}|{self.event}|{self.state}|{self.at:.3f}".encode()).hexdigest()[:32]
+
+    @property
+    def dedup(self) -> str:
+        """The key within bounds: receivers take 255 characters."""
+        return self.key if len(self.key) <= 200 else f"{self.key[:160]}~{sha256(self.key.encode()).hexdigest()[:32]}"
+
+    @property
+    def runbook(self) -> str:
+        """Link to what to do."""
+        return f"{self.base}/runbook#{self.section}" if self.base else ""
+
+    @property
+    def link(self) -> str:
+        """Link to what happened."""
+        if not self.base:
+            return ""
+        return f"{self.base}/#/routes/{self.routes[0]}?at={int(self.at)}" if self.routes else f"{self.base}/#/"
+
+    @property
+    def named(self) -> str:
+        """The routes, for people."""
+        more = len(self.routes) - MAX_NAMED
+        return ", ".join(self.routes[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def moment(at: float) -> str:
+    """A time by RFC 3339."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

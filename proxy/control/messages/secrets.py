@@ -1,0 +1,62 @@
+"""Values that stand in files, and URLs without their secrets.
+
+The path of a webhook's URL is often its password (Slack, Teams): what is logged or shown has scheme, host and port.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from proxy import files
+from proxy.contracts.messages import BY_FILE
+
+MAX_SECRET_BYTES = 4096
+
+
+class SecretError(Exception):
+    """A value cannot be read from its file; says why, and nothing of what is in it."""
+
+
+def secret_of(text: str) -> str:
+    """A value, or what the file says that it names; read each time, so that a rotation is of the next call. Raises
+    SecretError."""
+    path = text.removeprefix(BY_FILE)
+    if path == text:
+        return text
+    try:
+        value = _first_bytes(path).strip().decode("ascii")
+    except (OSError, ValueError) as error:
+        raise SecretError(f"{path} cannot be read: {type(error).__name__}") from error
+    if not value or not value.isprintable() or " " in value:
+        raise SecretError(f"{path} holds no single word")
+    return value
+
+
+def _first_bytes(path: str) -> bytes:
+    fd = files.descriptor(Path(path))
+    try:
+        return os.read(fd, MAX_SECRET_BYTES)
+    finally:
+        os.close(fd)
+
+
+def shown(url: str) -> str:
+    """A URL without what may be secret in it."""
+    if url.startswith(BY_FILE):
+        return url
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        return f"{parts.scheme}://{host}{port}/…" if host else "a URL"
+    except ValueError:
+        return "a URL"
+
+
+def without(text: str, *secrets: str) -> str:
+    """A sentence of others without the secrets that it may repeat."""
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "…")
+    return text
