@@ -27,7 +27,7 @@ from proxy.contracts.comparers import TextComparer
 from proxy.contracts.record import Record
 from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis, Guard, Limit
 from proxy.contracts.table import Protocol, Role
-from proxy.control.process import spare_the_collector
+from proxy.control.containment import spare_the_collector
 from proxy.link.frames import FrameReader, Records, encode
 from proxy.payload.decode import decode
 from proxy.stats.board import Board

@@ -23,6 +23,7 @@ from proxy.cli.audit_commands import audit
 from proxy.cli.capture.command import capture
 from proxy.cli.exit_codes import EXIT_NO
 from proxy.cli.message_commands import message
+from proxy.cli.told_commands import add_told
 from proxy.cli.wording import counted
 from proxy.contracts.build import build
 
@@ -40,6 +41,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(audit, name="audit")
+add_told(app)
 app.add_typer(capture, name="capture")
 app.add_typer(message, name="message")
 

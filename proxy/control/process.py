@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -34,7 +33,7 @@ from proxy.control.api.refusals import refusal_of
 from proxy.control.api.release_view import tags
 from proxy.control.capture.writer import CaptureWriter
 from proxy.control.certificates import CertificateFiles, Certificates
-from proxy.control.containment import contained
+from proxy.control.containment import contained, spare_the_collector
 from proxy.control.engine import LOOK_SECONDS
 from proxy.control.file_watch import FileWatch
 from proxy.control.fleet.counting import Counting
@@ -52,6 +51,8 @@ from proxy.control.spoken_protocols import SpokenProtocols
 from proxy.control.state.state_file import StoreError
 from proxy.control.state.steady_clock import SteadyClock, boot_id
 from proxy.control.state.store import Store
+from proxy.control.stories.archive import Archive
+from proxy.control.stories.chronicle import Chronicle
 from proxy.control.telemetry.certificate_metrics import CertificateCollector, HandshakeCollector
 from proxy.control.telemetry.fleet_metrics import FleetCollector
 from proxy.control.telemetry.journal import Journal, LogLines
@@ -72,9 +73,6 @@ PLACE = 0
 """Control's place in the page of pulses."""
 
 EXIT_CONFIG, EXIT_STORE, EXIT_ORPHAN = 1, 4, 5
-MAX_NEW_OBJECTS = 50_000
-"""Objects more than at the last look before the collector looks for cycles: more than any batch of records makes."""
-
 WAITING_PARTS = 4
 """One part in so many of control's memory is for records that wait, another for answers that are not whole yet; the
 rest is for what statistics keep."""
@@ -150,6 +148,7 @@ class Control:
         counting = Counting() if settings.fleet else None
         self._board = Board(memory=settings.memory, tap=counting)
         self._notifier = Notifier(lambda: store.head.hash, self._now.wall, socket.gethostname())
+        self._chronicle = Chronicle(Archive(settings.state), self._board.examples)
         self._engine = engine_of(settings, store, self._board, self._publish, self._notifier.listen, self._now)
         fleet = counting and mirror and joined(self._engine, self._board, counting, mirror, self._outside())
         self._fleet = fleet or None
@@ -169,7 +168,8 @@ class Control:
         self._link = LinkServer(self._ticked, self._recorded, settings.workers, self._shed, memory=part)
         self._pulses = Pulses(args.pulse_fd)
         self._context = ApiContext(self._engine, self._board, self._metrics(), lambda: self._link.workers, self._now)
-        self._context.fleet, self._context.history = self._fleet, self._history
+        context = self._context
+        context.fleet, context.history, context.chronicle = self._fleet, self._history, self._chronicle
         self._context.labelled = lambda labels: self._capture.label(labels, self._now.wall())
         self._api = AdminListener(application(self._context), self._context.connections)
         self._watch = FileWatch(args.config)
@@ -207,10 +207,17 @@ class Control:
         await self._notifier.close()
         await self._judge.close()
         self._capture.close()
+        self._chronicle.close()
         await self._journal.close(self._now.wall())
 
     def _begin(self) -> None:
+        with contained("taking up stories"):
+            self._chronicle.begin()
         self._engine.begin(self._now(), self._slot.read())
+
+    def _tell_of_states(self) -> None:
+        with contained("following the states of stories"):
+            self._chronicle.follow(self._engine.routes, self._now.wall())
 
     def _listen_to_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.add_signal_handler(signal.SIGHUP, self._reload)
@@ -243,6 +250,8 @@ class Control:
             self._notifier.look(self._engine, self._fleet is None or self._fleet.member.session.is_judge)
         with contained("keeping the history"):
             self._history.look(self._now())
+        with contained("telling stories"):
+            self._chronicle.on_time(self._engine.routes, self._engine.notices, self._now.wall())
         with contained("asking judges"):
             self._judge.ask(self._board.questions(), self._now())
         with contained("telling of overdue exchanges"):
@@ -312,6 +321,7 @@ class Control:
             self._slot.write(table)
         except OSError as error:
             log.error("the table could not be written for workers that start while control is gone: %s", error)
+        self._tell_of_states()
 
     def _ticked(self, tick: Tick) -> float:
         with contained("counting a tick"):
@@ -319,6 +329,7 @@ class Control:
                 self._fleet.member.on_tick(tick)
             self._history.on_tick(tick, self._now())
             self._engine.on_tick(tick, self._now())
+            self._chronicle.on_tick(tick, self._now.wall())
         return self._intake.sample_at(self._now())
 
     def _recorded(self, batch: Records) -> int:
@@ -336,6 +347,7 @@ class Control:
             self._journal.take(legs, source, self._now.wall())
         with contained("remembering failed requests"):
             self._engine.on_records(legs)
+            self._chronicle.on_records(legs, source, self._now.wall())
         self._board.on_lost_records(0 if analysed else len(legs))
         return len(records)
 
@@ -352,6 +364,7 @@ class Control:
         for seen in settled:
             if seen.content:
                 self._capture.remark((seen.source, seen.exchange), f"{seen.version}:{seen.content}")
+        self._chronicle.on_observations(settled)
         self._board.on_observations(settled, now)
 
     def _section(self, route: str) -> RouteSettings | None:
@@ -385,11 +398,3 @@ class Control:
         made.register(HandshakeCollector(self._board.counters, lambda: self._api.handshakes))
         ProcessCollector(registry=made)
         return made
-
-
-def spare_the_collector() -> None:
-    """Records come and go by the thousand without a cycle among them: looking for cycles after every few hundred costs
-    a sixth of the analysis, and finds nothing. What was made so far stays, so it is not looked at again."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(MAX_NEW_OBJECTS)

@@ -38,7 +38,7 @@ from proxy.contracts.metrics import METRICS, MetricSource
 from proxy.contracts.release import Outcome, Verdict
 from proxy.contracts.settings import Guard, Limit, Stage
 from proxy.release.limits import AGAINST_PRIMARY, VALUES, Bound, beyond
-from proxy.release.sentences import sentence
+from proxy.release.sentences import evidence_words, sentence
 
 MAX_PROVABLE_RATE = 0.5
 """Rate of the primary up to which a margin has to be proved: one that is bad more often than not is no yardstick, and
@@ -168,7 +168,7 @@ def _ladder(e: Evidence, name: str, limit: float, terms: Terms) -> tuple[Outcome
     if name == "min_gain":
         return _aim(e, limit, terms)
     if e.log_breach >= terms.breach and (name not in _SIZE_COUNTS or beyond(name, value, limit)):
-        return "fail", "", None
+        return "fail", evidence_words(e.log_breach, terms.breach), None
     if _proved(e):
         return "pass", f"proved: {e.claim or 'within the limit'}", None
     if name in AGAINST_PRIMARY and not e.n_reference:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isinf, sqrt
+from math import exp, isinf, isnan, log, sqrt
 
 from proxy.contracts.evidence import Evidence, Reference
 from proxy.contracts.metrics import METRICS
@@ -20,6 +20,8 @@ _WORDS = {
     "max_psi": " PSI",
     "min_gain": " gain",
 }
+LARGE_LOG = log(1e9)
+"""Natural logarithm from which on evidence is said as a power of ten."""
 SMALL_SHARE = 0.1
 """Share of the requests of both arms up to which a candidate is said to have a small one; by their counts, three
 standard errors of a binomial share aside."""
@@ -29,7 +31,13 @@ median of two equal servers on a busy machine."""
 
 
 def sentence(
-    bound: Bound, e: Evidence, value: float | None, outcome: Outcome, n: int, why: str = "", by_noise: bool = False
+    bound: Bound,
+    e: Evidence,
+    value: float | None,
+    outcome: Outcome,
+    n: int,
+    why: str = "",
+    by_noise: bool = False,
 ) -> str:
     """The sentence of a verdict.
 
@@ -40,6 +48,25 @@ def sentence(
     """
     told = f"{_found(bound, e, value, outcome, by_noise)} ({', '.join(_parts(bound[1], e, value, n))})"
     return told + "".join(f": {each}" for each in (why, _by_share(bound, e, value, outcome)) if each)
+
+
+def evidence_words(log_evidence: float, threshold: float) -> str:
+    """Evidence beside what a breach needs, both as odds.
+
+    >>> evidence_words(8.0, 6.9), evidence_words(2000.0, 6.9)
+    ('evidence 2,980 to 1, 992 needed', 'evidence 10^868 to 1, 992 needed')
+    """
+    return f"evidence {odds(log_evidence)} to 1, {odds(threshold)} needed"
+
+
+def odds(log_evidence: float) -> str:
+    """Evidence that is given by its natural logarithm, as a number that can be read."""
+    if isnan(log_evidence) or isinf(log_evidence):
+        return "infinite" if log_evidence > 0 else "no number" if isnan(log_evidence) else "0"
+    if log_evidence > LARGE_LOG:
+        return f"10^{log_evidence / log(10.0):.0f}"
+    value = exp(log_evidence)
+    return f"{value:,.0f}" if value >= 100.0 else f"{value:.2g}"
 
 
 def _parts(name: str, e: Evidence, value: float | None, n: int) -> list[str]:

@@ -12,6 +12,7 @@ from proxy.control.api.connections import Connections
 from proxy.control.engine import Engine
 from proxy.control.fleet.service import FleetService
 from proxy.control.history.keeping import History
+from proxy.control.stories.chronicle import Chronicle
 from proxy.link.server import WorkerStatus
 from proxy.stats.board import Board
 
@@ -36,3 +37,4 @@ class ApiContext(Struct):
     labelled: Callable[[list[tuple[str, Any]]], None] = lambda labels: None
     fleet: FleetService | None = None
     history: History | None = None
+    chronicle: Chronicle | None = None

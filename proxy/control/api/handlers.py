@@ -29,6 +29,7 @@ from proxy.control.api.portions import encoded, in_portions, text_of
 from proxy.control.api.problems import ApiError, answer, as_json, in_json
 from proxy.control.api.refusals import problem_of
 from proxy.control.api.requests import body_of, name_of, names_shown, whole
+from proxy.control.api.story_handlers import StoryHandlers
 from proxy.control.api.traffic_view import traffic
 from proxy.control.api.verdicts import scope_in
 from proxy.control.engine import Engine
@@ -98,7 +99,7 @@ def _problem(error: Exception, request: web.Request) -> ApiError:
     return problem_of(error, f"{request.method} {request.path}")
 
 
-class Api(Acting, Reading):
+class Api(Acting, Reading, StoryHandlers):
     """The handlers. Reading needs the engine only; changes are the part of `Acting`."""
 
     def __init__(self, context: ApiContext) -> None:

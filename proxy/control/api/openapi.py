@@ -24,6 +24,7 @@ from proxy.control.api.problems import TITLES
 from proxy.control.api.release_shapes import RELEASE_SHAPES
 from proxy.control.api.request_bodies import MAX_LABELS, MAX_REASON, MAX_ROWS, STARTABLE
 from proxy.control.api.shapes import PERCENTS, VERDICTS, Schema, closed, many, maybe, number, record, ref, text, whole
+from proxy.control.api.story_shapes import STORY_SHAPES
 
 NOT_MODIFIED = 304
 """A status without a body."""
@@ -300,6 +301,7 @@ SCHEMAS: dict[str, Schema] = {
         beside={"type": "object", "description": "The other routes of a release over several, as before and after."},
     ),
     **RELEASE_SHAPES,
+    **STORY_SHAPES,
     **FLEET_SHAPES,
     **HISTORY_SHAPES,
     **EFFECT_SHAPES,
@@ -324,6 +326,8 @@ SCHEMAS: dict[str, Schema] = {
 PARAMETERS: dict[str, Schema] = {
     "route": {"name": "route", "in": "path", "required": True, "schema": text()},
     "release": {"name": "release", "in": "path", "required": True, "schema": text()},
+    "id": {"name": "id", "in": "path", "required": True, "schema": text(), "description": "ROUTE@NUMBER."},
+    "at": {"name": "at", "in": "query", "schema": number(minimum=0), "description": "Unix seconds; without it, now."},
     "audit_route": {"name": "route", "in": "query", "schema": text()},
     "after": {"name": "after", "in": "query", "schema": whole(), "description": "Entries after this number."},
     "scope": {
@@ -359,7 +363,7 @@ def describe() -> Schema:
 
 def operation(endpoint: Endpoint) -> Schema:
     """One endpoint: its parameters, its body, and every answer."""
-    names = [name for name in ("route", "release") if f"{{{name}}}" in endpoint.path] + list(endpoint.parameters)
+    names = [name for name in ("route", "release", "id") if f"{{{name}}}" in endpoint.path] + list(endpoint.parameters)
     described: Schema = {
         "operationId": endpoint.operation or endpoint.handler,
         "summary": endpoint.summary,

@@ -1,0 +1,107 @@
+"""What is kept of a release beside its audit: whom it touched, what each arm answered, how the evidence grew.
+
+The audit has every change with its verdicts, for ever; these facts are bounded, and of the requests of one sidecar.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field
+
+
+class ArmAnswer(Struct):
+    """What one arm answered a request."""
+
+    version: str
+    role: str
+    code: str
+    """Its status, or why the leg failed."""
+    outcome: str
+    seconds: float
+
+
+class FailedRequest(Struct):
+    """A request that went wrong at a version under judgement."""
+
+    request_id: str
+    at: float
+    """Unix time at which the leg began."""
+    answer: ArmAnswer
+    other: ArmAnswer | None = None
+    """The primary's answer: in its place where it was rescued, beside it where it was a copy."""
+    rescued: bool = False
+    detail: str = ""
+    """What its body, or its message, was wrong about."""
+
+
+class MomentLine(Struct, array_like=True):
+    """A line of the scorecard at a moment."""
+
+    metric: str
+    bound: str
+    version: str
+    route: str
+    outcome: str
+    value: float | str | None
+    """`inf` where it is infinite, None where there is none."""
+    limit: float | None
+    n: int
+    evidence: float | str
+    """Natural logarithm of the evidence of a breach."""
+
+
+class Moment(Struct):
+    """How the verdicts stood at a time between changes."""
+
+    at: float
+    phase: str
+    stage: int
+    requests: int
+    lines: list[MomentLine] = []
+
+
+class Touched(Struct):
+    """Exact counts of a version's legs in one role, by outcome."""
+
+    version: str
+    role: str
+    outcomes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def legs(self) -> int:
+        """All of them."""
+        return sum(self.outcomes.values())
+
+
+class StoryFacts(Struct):
+    """What is kept of one time under judgement of a route."""
+
+    route: str
+    candidates: tuple[str, ...]
+    began: float
+    """Unix time."""
+    ended: float | None = None
+    touched: list[Touched] = field(default_factory=list)
+    requests: int = 0
+    """Requests of the route that got a live leg, those of its primary too."""
+    rescued: dict[str, int] = field(default_factory=dict)
+    """Requests that the primary answered in place of a candidate, by reason."""
+    first_bad: float | None = None
+    """Unix time at which the first bad leg of a candidate began; likewise the last."""
+    last_bad: float | None = None
+    keys: list[int] = field(default_factory=list)
+    """The smallest hashes of the sticky keys that met a candidate, each once (`control.stories.sketch`)."""
+    keyed: int = 0
+    """Records of candidates that had a key."""
+    seen: int = 0
+    """Records of candidates that were looked at; where there are fewer than legs, users may be missing."""
+    sticky: bool = False
+    """Whether the route knows users at all."""
+    failed: list[FailedRequest] = field(default_factory=list)
+    bad: int = 0
+    """Requests of `failed` that there were, those that are not kept too."""
+    disagreements: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    moments: list[Moment] = field(default_factory=list)
+    every: float = 5.0
+    """Seconds between moments; doubled whenever there are too many."""

@@ -1,0 +1,229 @@
+"""What happens while something is under judgement, as it happens: exact counts from ticks, failed requests and users
+from records, verdicts at even distances, examples of disagreement.
+
+- One story for each time under judgement of a route, from the change that began it to the one that ended it: a release,
+  or a canary that is configured or split by hand.
+- What is gathered is written each `WRITE_SECONDS`, and with each change: a kill costs no more than that.
+- Bounded: `MAX_MOMENTS` verdicts (then every other goes, and they come half as often), failed requests as
+  `failed_legs` says, users as `sketch` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from proxy.contracts.leg_join import WorkerRun
+from proxy.contracts.notices import Notice
+from proxy.contracts.observation import Observation
+from proxy.contracts.outcome import OUTCOMES
+from proxy.contracts.record import LegFacts, Record, Tick
+from proxy.contracts.release import RouteState, Verdict
+from proxy.contracts.story import Moment, MomentLine, StoryFacts, Touched
+from proxy.control.route_control import RouteControl
+from proxy.control.stories.archive import Archive, name_of
+from proxy.control.stories.failed_legs import FailedLegs, is_bad
+from proxy.control.stories.sketch import put
+from proxy.control.stories.troubles import Troubles
+from proxy.release import transitions
+from proxy.release.audit import plain
+
+WRITE_SECONDS = 5.0
+LOOK_SECONDS = 1.0
+"""Seconds between two looks at what is wrong."""
+MAX_MOMENTS = 120
+MAX_EXAMPLES = 5
+"""Disagreements of a version that a story keeps, the worst."""
+LATE_SECONDS = 30.0
+"""Seconds after its end for which a story goes on counting what was under way."""
+
+Examples = Callable[[str, str], Iterable[Any]]
+"""Route and version to the worst disagreements, redacted."""
+
+
+class Chronicle:
+    """The stories under way. Times are Unix seconds."""
+
+    __slots__ = (
+        "_dirty",
+        "_due",
+        "_examples",
+        "_failed",
+        "_last",
+        "_looked",
+        "_open",
+        "_states",
+        "archive",
+        "troubles",
+    )
+
+    def __init__(self, archive: Archive, examples: Examples) -> None:
+        self.archive, self._examples = archive, examples
+        self._open: dict[str, StoryFacts] = {}
+        self._last: dict[str, float] = {}
+        self._states: dict[str, RouteState] = {}
+        self._failed = FailedLegs()
+        self.troubles = Troubles()
+        self._dirty: set[str] = set()
+        self._due = self._looked = 0.0
+
+    def facts(self, route: str) -> list[StoryFacts]:
+        """All stories of a route, oldest first."""
+        own = self._open.get(route)
+        kept = [each for each in self.archive.all(route) if own is None or name_of(each) != name_of(own)]
+        return [*kept, own] if own else kept
+
+    def begin(self) -> None:
+        """Takes up what an earlier process was about to tell."""
+        self._open = {facts.route: facts for facts in self.archive.all() if facts.ended is None}
+
+    def follow(self, routes: Mapping[str, RouteControl], at: float) -> None:
+        """Follows the states of routes. To be called with each new table."""
+        for name, control in routes.items():
+            before = self._states.get(name)
+            if control.state is not before:
+                self._states[name] = control.state
+                self._enter(control, before, at)
+
+    def _enter(self, control: RouteControl, before: RouteState | None, at: float) -> None:
+        state, name = control.state, control.state.route
+        versions, own = transitions.candidates(state), self._open.get(name)
+        anew = before is not None and transitions.releasing(state) and not transitions.releasing(before)
+        going = own is not None and own.ended is None
+        if own is not None and going and (anew or not versions or not set(versions) <= set(own.candidates)):
+            own.ended = at
+            self._note_examples(own)
+            self._write(name)
+            going = False
+        if versions and not going:
+            self._open[name] = StoryFacts(name, versions, at, sticky=control.section.sticky is not None)
+            self._last.pop(name, None)
+        if name in self._open:
+            self._dirty.add(name)
+            self._due = 0.0
+
+    def on_tick(self, tick: Tick, at: float) -> None:
+        """Counts legs and rescues."""
+        for arm in tick.arms:
+            facts = self._counting(arm.route, at)
+            if facts is None or not arm.codes:
+                continue
+            if arm.role in ("primary", "canary", "baseline"):
+                facts.requests += arm.finished
+            if arm.version in facts.candidates:
+                self._count(facts, arm.version, arm.role, arm.outcomes(), at)
+        for route, version, reason, count in tick.rescued:
+            facts = self._counting(route, at)
+            if facts and version in facts.candidates:
+                facts.rescued[reason] = facts.rescued.get(reason, 0) + count
+
+    def on_records(self, records: Iterable[Record], source: WorkerRun, at: float) -> None:
+        """Looks at finished legs."""
+        if not self._open:
+            return
+        for record in records:
+            facts = self._open.get(record.route)
+            if facts is None or not _counts(facts, at):
+                continue
+            if record.version in facts.candidates:
+                self._candidate(facts, record, source)
+            elif record.role in ("primary", "rescue"):
+                self._failed.reference(record, source)
+
+    def on_observations(self, observations: Iterable[Observation]) -> None:
+        """Hears of answers whose bodies are none."""
+        for seen in observations:
+            facts = self._open.get(seen.route) if seen.content else None
+            if facts and seen.version in facts.candidates and not is_bad(seen):
+                self._failed.bad(facts, seen, seen.source, seen.content or "")
+
+    def on_time(
+        self, routes: Mapping[str, RouteControl], notices: Callable[[str], Iterable[Notice]], at: float
+    ) -> None:
+        """Notes the verdicts and what is wrong with each route, and writes what has changed."""
+        if at >= self._looked + LOOK_SECONDS:
+            self._looked = at
+            for name in routes:
+                self.troubles.update(name, notices(name), at)
+        for name, facts in tuple(self._open.items()):
+            control = routes.get(name)
+            if control is None or not _counts(facts, at):
+                if facts.ended is None:
+                    facts.ended = at
+                self._write(name)
+                del self._open[name]
+                continue
+            if facts.ended is None and at - self._last.get(name, 0.0) >= facts.every:
+                self._last[name] = at
+                self._note(facts, control, at)
+        if at >= self._due:
+            self._due = at + WRITE_SECONDS
+            for name in tuple(self._dirty):
+                self._write(name)
+
+    def close(self) -> None:
+        """Writes the rest."""
+        for name in tuple(self._open):
+            self._write(name)
+
+    def _counting(self, route: str, at: float) -> StoryFacts | None:
+        facts = self._open.get(route)
+        return facts if facts is not None and _counts(facts, at) else None
+
+    def _count(self, facts: StoryFacts, version: str, role: str, outcomes: Mapping[Any, int], at: float) -> None:
+        row = next((row for row in facts.touched if (row.version, row.role) == (version, role)), None)
+        if row is None:
+            row = Touched(version, role)
+            facts.touched.append(row)
+        for outcome, count in outcomes.items():
+            row.outcomes[outcome] = row.outcomes.get(outcome, 0) + count
+            if count and OUTCOMES[outcome].charge == "version":
+                facts.first_bad = at if facts.first_bad is None else facts.first_bad
+                facts.last_bad = at
+        self._dirty.add(facts.route)
+
+    def _candidate(self, facts: StoryFacts, record: LegFacts, source: WorkerRun) -> None:
+        if record.role == "canary":
+            facts.seen += 1
+            if record.key:
+                facts.keyed += 1
+                put(facts.keys, record.key)
+        if is_bad(record):
+            self._failed.bad(facts, record, source)
+
+    def _note(self, facts: StoryFacts, control: RouteControl, at: float) -> None:
+        lines = [line_of(verdict) for verdict in control.status.verdicts]
+        state = control.state
+        facts.moments.append(Moment(at, state.phase, state.stage + 1, control.status.legs, lines))
+        if len(facts.moments) > MAX_MOMENTS:
+            facts.moments, facts.every = facts.moments[::2], facts.every * 2
+        self._note_examples(facts)
+        self._dirty.add(facts.route)
+
+    def _note_examples(self, facts: StoryFacts) -> None:
+        for version in facts.candidates:
+            if examples := [plain(each) for each in self._examples(facts.route, version)][:MAX_EXAMPLES]:
+                facts.disagreements[version] = examples
+
+    def _write(self, name: str) -> None:
+        if self.archive.put(self._open[name]):
+            self._dirty.discard(name)
+
+
+def line_of(verdict: Verdict) -> MomentLine:
+    """A verdict as a moment keeps it."""
+    return MomentLine(
+        verdict.metric,
+        verdict.bound,
+        verdict.version,
+        verdict.route,
+        verdict.outcome,
+        plain(verdict.value),
+        verdict.limit,
+        verdict.n,
+        plain(verdict.log_breach),
+    )
+
+
+def _counts(facts: StoryFacts, at: float) -> bool:
+    return facts.ended is None or at - facts.ended <= LATE_SECONDS

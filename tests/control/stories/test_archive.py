@@ -1,0 +1,65 @@
+"""Stories on disk: whole or not there, bounded, and no reason to fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from proxy.contracts.story import ArmAnswer, FailedRequest, StoryFacts
+from proxy.control.stories import archive
+from proxy.control.stories.archive import Archive, name_of
+
+
+def facts(began: float, route: str = "r") -> StoryFacts:
+    answer = ArmAnswer("b", "canary", "500", "failed", 0.1)
+    return StoryFacts(route, ("b",), began, keys=[1, 2**63], failed=[FailedRequest("id", 1.0, answer)])
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Archive:
+    return Archive(str(tmp_path / "state.db"))
+
+
+def test_what_was_put_is_read_by_the_next_process(kept: Archive, tmp_path: Path) -> None:
+    assert kept.put(facts(1.0)) and kept.put(facts(2.0, "a/../b"))
+    assert list(Archive(str(tmp_path / "state.db")).all()) == [facts(1.0), facts(2.0, "a/../b")]
+    assert list(kept.all("r")) == [facts(1.0)]
+
+
+def test_the_oldest_go_when_there_are_too_many(kept: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MAX_STORIES", 3)
+    for began in range(5):
+        kept.put(facts(float(began)))
+    assert [each.began for each in kept.all()] == [2.0, 3.0, 4.0]
+    assert kept.removed == 2
+
+
+def test_the_oldest_go_when_they_are_too_large(kept: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept.put(facts(0.0))
+    monkeypatch.setattr(archive, "MAX_BYTES", 1)
+    kept.put(facts(1.0))
+    assert [each.began for each in kept.all()] == [1.0]
+
+
+def test_a_damaged_story_is_left_out_and_counted(kept: Archive, tmp_path: Path) -> None:
+    kept.put(facts(1.0))
+    kept.put(facts(2.0))
+    (tmp_path / "state.db.stories" / name_of(facts(1.0))).write_bytes(b'{"route": "r"')
+    assert [each.began for each in kept.all()] == [2.0]
+    assert kept.errors == 1
+
+
+def test_a_disk_that_takes_nothing_is_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "state.db.stories").write_text("in the way")
+    kept = Archive(str(tmp_path / "state.db"))
+    assert not kept.put(facts(1.0))
+    (tmp_path / "state.db.stories").unlink()
+    assert kept.put(facts(1.0))
+    assert list(kept.all()) == [facts(1.0)]
+
+
+def test_a_state_in_memory_keeps_nothing() -> None:
+    kept = Archive(":memory:")
+    assert kept.put(facts(1.0))
+    assert not list(kept.all())
