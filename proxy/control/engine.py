@@ -377,7 +377,7 @@ class Engine:
     def _enforce(self, states: Iterable[RouteState], changes: Iterable[Change], now: float) -> None:
         for state in tuple(states):
             route = self.routes[state.route]
-            route.enter(self.keeper.stored.get(state.route), state)
+            route.enter(self.keeper.stored.get(state.route), state, self.revision + 1)
             self.keeper.stored[state.route] = state
             self._watch(route, now)
             route.status.verdicts = self._verdicts(route, now)

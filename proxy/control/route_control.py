@@ -48,7 +48,7 @@ class RouteStatus(Struct):
 class RouteControl:
     """A route that is configured. `situation` follows from the state and is derived once for each."""
 
-    __slots__ = ("baseline", "section", "situation", "state", "status")
+    __slots__ = ("baseline", "section", "situation", "state", "status", "table")
 
     section: RouteSettings
     state: RouteState
@@ -56,9 +56,11 @@ class RouteControl:
     status: RouteStatus
     baseline: Share | None
     """The arm that candidates are compared with, and its percent; None: the primary. It follows from the state, too."""
+    table: int
+    """Revision of the table that first had the state; 0 before."""
 
     def __init__(self, section: RouteSettings, state: RouteState, status: RouteStatus) -> None:
-        self.section, self.state, self.status = section, state, status
+        self.section, self.state, self.status, self.table = section, state, status, 0
         self.situation, self.baseline = transitions.situation(state), in_force(section, state)
 
     @property
@@ -83,8 +85,10 @@ class RouteControl:
             *notices("requests-without-key", *self.keyless_warnings),
         ]
 
-    def enter(self, before: RouteState | None, after: RouteState) -> None:
-        """Takes up a state; what was gathered in the one before (None: there was none) goes with what it was about."""
+    def enter(self, before: RouteState | None, after: RouteState, table: int) -> None:
+        """Takes up a state, which `table` is the first to have; what was gathered in the one before (None: there was
+        none) goes with what it was about."""
+        self.table = table
         self.state, self.situation = after, transitions.situation(after)
         self.baseline = in_force(self.section, after)
         status = self.status

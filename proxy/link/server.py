@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from proxy.contracts.record import Tick
@@ -21,6 +21,9 @@ MAX_SILENT_LOOKS = 6
 """Looks of control, four a second, without a tick, ten a second, after which a worker is not up: 1.5 s. Looks and not
 seconds, since a control that stood still itself has seen nobody speak."""
 
+MAX_PUBLISHED = 64
+"""Tables of which it is remembered when they were published: more than change within a look of a person."""
+
 TURN_SECONDS = 0.005
 """Seconds after which everything else in control has a turn. One thing that was begun is ended: a tick with its
 judgement, or a part of a batch (`control.intake`)."""
@@ -30,9 +33,10 @@ CLOSE_SECONDS = 1.0
 
 class WorkerStatus:
     """A worker as control sees it. `last` is its newest tick; `connected` is False once its link is gone, and until
-    there is one (the pid is 0 then)."""
+    there is one (the pid is 0 then). `since` is when it came, `delays` has for each of the newest tables the
+    seconds from its publication, or from `since`, to the first tick that followed it or a later one."""
 
-    __slots__ = ("connected", "incarnation", "index", "last", "pid", "seq", "silent")
+    __slots__ = ("connected", "delays", "incarnation", "index", "last", "pid", "seq", "silent", "since")
 
     def __init__(self, hello: Hello) -> None:
         self.index, self.incarnation, self.pid = hello.worker, hello.incarnation, hello.pid
@@ -40,6 +44,8 @@ class WorkerStatus:
         self.seq = -1
         self.last: Tick | None = None
         self.silent = 0
+        self.since = 0.0
+        self.delays: dict[int, float] = {}
 
     @property
     def up(self) -> bool:
@@ -51,6 +57,18 @@ class WorkerStatus:
     def revision(self) -> int | None:
         """The revision of the table that the worker follows, as of its last tick."""
         return self.last.revision if self.last else None
+
+    def follows(self, revision: int) -> bool:
+        """Whether the worker serves by a table or a later one, and not by its primaries alone for want of a word from
+        control."""
+        return self.up and self.leased and (self.revision or 0) >= revision
+
+    def ticked(self, tick: Tick, published: Mapping[int, float], now: float) -> None:
+        """Takes a tick that was not counted before; `published`: the newest tables and when each was published."""
+        self.seq, self.last = tick.seq, tick
+        if tick.revision not in self.delays:
+            followed = {number: at for number, at in published.items() if number <= tick.revision}
+            self.delays = {n: self.delays.get(n, now - max(at, self.since)) for n, at in followed.items()}
 
     @property
     def leased(self) -> bool:
@@ -84,6 +102,7 @@ class LinkServer:
         self._status = {index: WorkerStatus(Hello(index, "", 0)) for index in range(expected)}
         self._server: asyncio.Server | None = None
         self._apply: bytes | None = None
+        self._published: dict[int, float] = {}
         self._broken = 0
 
     async def start(self, sock: socket.socket) -> None:
@@ -149,6 +168,8 @@ class LinkServer:
     def publish(self, table: Table) -> None:
         """Sends `table` to all workers now, and to each one that comes later."""
         self._apply = encode(Apply(table))
+        kept = [each for each in self._published.items() if each[0] < table.revision][1 - MAX_PUBLISHED :]
+        self._published = dict([*kept, (table.revision, self._now())])
         for connection in self._connections:
             connection.send(self._apply)
 
@@ -163,6 +184,7 @@ class LinkServer:
             known.connected, known.silent = True, 0
             return known
         status = self._status[hello.worker] = WorkerStatus(hello)
+        status.since = self._now()
         return status
 
     def lost(self, connection: _Connection) -> None:
@@ -172,7 +194,7 @@ class LinkServer:
         """Counts a tick unless this incarnation's `seq` was counted before; acknowledges it in any case."""
         sample = 1.0
         if tick.seq > status.seq:
-            status.seq, status.last = tick.seq, tick
+            status.ticked(tick, self._published, self._now())
             sample = self._on_tick(tick)
         connection.send(encode(Ack(tick.seq, sample)))
 

@@ -43,7 +43,7 @@ def test_legs_of_a_stage_are_those_of_its_candidate_in_its_role(
 
 def test_the_next_stage_begins_to_count_anew_and_keeps_what_was_notified() -> None:
     route = control(SHADOWING, legs=50, notified=frozenset({"error_rate"}))
-    route.enter(SHADOWING, RAMPING)
+    route.enter(SHADOWING, RAMPING, 1)
     assert (route.status.legs, route.status.notified) == (0, {"error_rate"})
     assert (route.situation.stage, route.situation.split) == (canary_release().stages[1], {"v2": 10.0})
 
@@ -64,19 +64,19 @@ def test_a_full_stage_waits_for_the_legs_that_began_before_it_was_full() -> None
 
 def test_other_candidates_are_notified_of_anew() -> None:
     route = control(RAMPING, notified=frozenset({"error_rate"}))
-    route.enter(RAMPING, STEADY)
+    route.enter(RAMPING, STEADY, 1)
     assert route.status.notified == frozenset()
 
 
 def test_the_lines_at_a_rollback_stay_while_it_lasts() -> None:
     back = transitions.rollback(RAMPING, (), "bad", 3.0)
     route = control(RAMPING, verdicts=(LINE,))
-    route.enter(RAMPING, back)
+    route.enter(RAMPING, back, 1)
     assert route.status.at_rollback == (LINE,)
     route.status.verdicts = ()
-    route.enter(back, replace(back, reason="still"))
+    route.enter(back, replace(back, reason="still"), 1)
     assert route.status.at_rollback == (LINE,)
-    route.enter(back, STEADY)
+    route.enter(back, STEADY, 1)
     assert route.status.at_rollback == ()
 
 

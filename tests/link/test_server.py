@@ -15,7 +15,7 @@ from proxy.contracts.record import Tick
 from proxy.contracts.table import Table
 from proxy.link.backlog import MAX_PART, MAX_WAIT
 from proxy.link.frames import Ack, Apply, FrameReader, Hello, Message, Records, Ticks, encode
-from proxy.link.server import MAX_SILENT_LOOKS, TURN_SECONDS, LinkServer, _Connection
+from proxy.link.server import MAX_PUBLISHED, MAX_SILENT_LOOKS, TURN_SECONDS, LinkServer, _Connection
 from tests.support.records import record
 
 HELLO = Hello(0, "a", 7)
@@ -121,6 +121,46 @@ def test_a_table_goes_to_those_that_are_there_and_those_that_come() -> None:
     end.server.publish(table)
     _, late = end.connect(Hello(1, "c", 9))
     assert early.sent == late.sent == [Apply(table)]
+
+
+def test_a_worker_follows_a_table_once_a_tick_says_so_and_the_time_until_then_is_kept() -> None:
+    end = End()
+    connection, _ = end.connect(HELLO)
+    (status,) = end.server.workers
+    end.now = 10.0
+    end.server.publish(Table(4, {}, ()))
+    connection.data_received(encode(Ticks(Tick(0, "a", 1, 3))))
+    assert (status.follows(4), status.delays) == (False, {})
+    end.now = 10.25
+    connection.data_received(encode(Ticks(Tick(0, "a", 2, 4))))
+    assert (status.follows(4), status.delays) == (True, {4: 0.25})
+    end.now = 99.0
+    connection.data_received(encode(Ticks(Tick(0, "a", 3, 4, leased=False))))
+    assert (status.follows(4), status.delays) == (False, {4: 0.25})
+    end.server.publish(Table(5, {}, ()))
+    end.server.publish(Table(6, {}, ()))
+    end.now = 100.0
+    connection.data_received(encode(Ticks(Tick(0, "a", 4, 6))))
+    assert status.delays == {4: 0.25, 5: 1.0, 6: 1.0}
+
+
+def test_of_many_tables_the_newest_are_remembered() -> None:
+    end = End()
+    connection, _ = end.connect(HELLO)
+    for revision in range(1, 3 * MAX_PUBLISHED):
+        end.server.publish(Table(revision, {}, ()))
+        connection.data_received(encode(Ticks(Tick(0, "a", revision, revision))))
+    assert [*end.server.workers[0].delays] == [*range(2 * MAX_PUBLISHED, 3 * MAX_PUBLISHED)]
+
+
+def test_a_worker_that_comes_later_is_no_slower_for_it() -> None:
+    end = End()
+    end.server.publish(Table(4, {}, ()))
+    end.now = 3600.0
+    connection, _ = end.connect(HELLO)
+    end.now = 3600.5
+    connection.data_received(encode(Ticks(Tick(0, "a", 1, 4))))
+    assert end.server.workers[0].delays == {4: 0.5}
 
 
 def test_records_are_handed_on_as_they_came() -> None:

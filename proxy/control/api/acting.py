@@ -21,6 +21,12 @@ Beside = dict[str, Any]
 """Members of an answer beside the document itself."""
 
 
+def with_beside(shown: dict[str, Any], beside: Beside | None) -> dict[str, Any]:
+    """A document after a change, with what the fleet says of the change."""
+    there = {"in_force": shown["in_force"] | beside["in_force"]} if beside and "in_force" in beside else {}
+    return shown | (beside or {}) | there
+
+
 _OF_WHOLE = {"undo": ("reason", GIVE)}
 """Fields of the body of a command on a whole release, where they are more than its reason."""
 

@@ -60,13 +60,13 @@ def documents(
     engine: Engine, board: Board, workers: list[WorkerStatus], now: float, fleet: FleetService | None = None
 ) -> Iterator[tuple[str, str | None, Any]]:
     """(path, entity tag, document) of everything that is shown live."""
-    yield "/v1/routes", None, views.routes(engine, workers)
-    yield "/v1/releases", None, release_view.releases(engine)
+    yield "/v1/routes", None, views.routes(engine, workers, fleet)
+    yield "/v1/releases", None, release_view.releases(engine, workers, fleet)
     if fleet is not None:
         yield "/v1/fleet", None, fleet_view.fleet(fleet)
     for name in list(engine.routes):
         with suppress(UnknownRouteError):  # gone since the picture was begun
-            yield from _of_route(engine, board, name, now)
+            yield from _of_route(engine, board, name, now, workers, fleet)
     try:
         yield (
             f"/v1/audit?limit={SHOWN_ENTRIES}",
@@ -77,9 +77,11 @@ def documents(
         log.warning("the audit cannot be shown: %s", error)
 
 
-def _of_route(engine: Engine, board: Board, name: str, now: float) -> Iterator[tuple[str, str | None, Any]]:
+def _of_route(
+    engine: Engine, board: Board, name: str, now: float, workers: list[WorkerStatus], fleet: FleetService | None
+) -> Iterator[tuple[str, str | None, Any]]:
     path = f"/v1/routes/{name}"
-    yield path, views.etag(engine.state(name)), views.route(engine, name)
+    yield path, views.etag(engine.state(name)), views.standing(engine, name, workers, fleet)
     yield f"{path}/traffic", None, said("sidecar", traffic(board, name, now))
     yield f"{path}/scorecard", None, views.scorecard(engine, name)
     yield f"{path}/drift", None, said("sidecar", views.drifts(board, name))

@@ -17,7 +17,7 @@ from aiohttp.typedefs import Handler, Middleware
 from prometheus_client.exposition import choose_encoder
 
 from proxy.control.api import auth, fleet_view, release_view, request_bodies, scope, views
-from proxy.control.api.acting import Acting, Beside
+from proxy.control.api.acting import Acting, Beside, with_beside
 from proxy.control.api.context import BOUND_OF_PROBLEM
 from proxy.control.api.context import ApiContext as ApiContext
 from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT
@@ -131,7 +131,7 @@ class Api(Acting, Reading, StoryHandlers):
     # -- reading
 
     async def routes(self, request: web.Request) -> web.Response:
-        return as_json(views.routes(self._seen(request), self._context.workers()))
+        return as_json(views.routes(self._seen(request), self._context.workers(), self._context.fleet))
 
     def _seen(self, request: web.Request) -> Engine:
         """The engine as it is to be shown in the scope that is asked for. Raises ApiError."""
@@ -148,9 +148,8 @@ class Api(Acting, Reading, StoryHandlers):
         return self._route(self._seen(request), name_of(request))
 
     def _route(self, engine: Engine, name: str, beside: Beside | None = None) -> web.Response:
-        return as_json(
-            views.route(engine, name) | (beside or {}), headers={"ETag": views.etag(self._engine.state(name))}
-        )
+        shown = views.standing(engine, name, self._context.workers(), self._context.fleet)
+        return as_json(with_beside(shown, beside), headers={"ETag": views.etag(self._engine.state(name))})
 
     async def scorecard(self, request: web.Request) -> web.Response:
         return as_json(views.scorecard(self._seen(request), name_of(request)))
@@ -245,15 +244,15 @@ class Api(Acting, Reading, StoryHandlers):
     # -- releases
 
     async def releases(self, request: web.Request) -> web.Response:
-        return as_json(release_view.releases(self._seen(request)))
+        return as_json(release_view.releases(self._seen(request), self._context.workers(), self._context.fleet))
 
     async def release(self, request: web.Request) -> web.Response:
         return self._release(self._seen(request), request.match_info["release"])
 
     def _release(self, engine: Engine, name: str, beside: Beside | None = None) -> web.Response:
         release = engine.release(name)
-        shown = release_view.release(engine, release) | (beside or {})
-        return as_json(shown, headers={"ETag": release_view.etag(release)})
+        shown = release_view.standing(engine, release, self._context.workers(), self._context.fleet)
+        return as_json(with_beside(shown, beside), headers={"ETag": release_view.etag(release)})
 
     async def release_scorecard(self, request: web.Request) -> web.Response:
         engine = self._seen(request)

@@ -19,6 +19,7 @@ from proxy.control.api.effect_view import EFFECT_SHAPES
 from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT, Endpoint
 from proxy.control.api.fleet_shapes import FLEET_SHAPES, SCOPE
 from proxy.control.api.history_shapes import HISTORY_PARAMETERS, HISTORY_SHAPES
+from proxy.control.api.in_force import IN_FORCE
 from proxy.control.api.moves import MOVES
 from proxy.control.api.problems import TITLES
 from proxy.control.api.release_shapes import RELEASE_SHAPES
@@ -45,10 +46,6 @@ BY_OUTCOME: Schema = record(**{outcome: whole() for outcome in OUTCOMES})
 NAMED = "JSON has neither infinities nor NaN: these are the texts `inf`, `-inf` and `nan`."
 FIGURE: Schema = {"type": ["number", "string"], "description": NAMED}
 MAYBE_FIGURE: Schema = {"type": ["number", "string", "null"], "description": NAMED}
-
-IN_FORCE: Schema = record(at=whole(), of=whole()) | {
-    "description": "After a change in a fleet: at how many of how many members it is in force."
-}
 
 SCHEMAS: dict[str, Schema] = {
     "Route": record(

@@ -7,11 +7,14 @@ from typing import get_args
 from proxy.contracts.release import PHASES
 from proxy.contracts.settings import Require
 from proxy.control.api.fleet_shapes import SCOPE
+from proxy.control.api.in_force import IN_FORCE
 from proxy.control.api.shapes import PERCENTS, VERDICTS, Schema, many, maybe, number, record, ref, text, whole
 
 RELEASE_SHAPES: dict[str, Schema] = {
     "Releases": record(scope=SCOPE, revision=whole(), releases=many(ref("WholeRelease"))),
     "WholeRelease": record(
+        ("in_force",),
+        in_force=IN_FORCE,
         release=text(),
         scope=SCOPE,
         phase=text(enum=list(PHASES)),

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 
 from proxy.control.api import verdicts, views
+from proxy.control.api.in_force import in_force
 from proxy.control.api.views import verdict
 from proxy.control.engine import Engine
+from proxy.control.fleet.service import FleetService
 from proxy.control.release_control import ReleaseControl
 from proxy.control.route_control import RouteControl, live_split
+from proxy.link.server import WorkerStatus
 from proxy.release.audit import plain
 
 
-def releases(engine: Engine) -> dict[str, Any]:
+def releases(engine: Engine, workers: Sequence[WorkerStatus] = (), fleet: FleetService | None = None) -> dict[str, Any]:
     """Every release over several routes, and those of single routes that have, or had, one."""
     shown = [each for each in engine.releases.values() if each.several or each.configured]
-    of = verdicts.scope_in(engine)
-    return {"scope": of, "revision": engine.revision, "releases": [release(engine, each) for each in shown]}
+    documents = [standing(engine, each, workers, fleet) for each in shown]
+    return {"scope": verdicts.scope_in(engine), "revision": engine.revision, "releases": documents}
+
+
+def standing(
+    engine: Engine, each: ReleaseControl, workers: Sequence[WorkerStatus], fleet: FleetService | None
+) -> dict[str, Any]:
+    """A release, and where what is said of it is in force."""
+    return release(engine, each) | {"in_force": in_force(engine, each.routes[0].section.name, workers, fleet)}
 
 
 def etag(release: ReleaseControl) -> str:

@@ -56,7 +56,9 @@ def seen(engine: Engine, of: Scope, now: float) -> Engine:
 def _own(engine: Engine, route: RouteControl, now: float) -> RouteControl:
     """A route with the lines that the requests of this sidecar alone make: what it would say without a fleet."""
     verdicts, baseline = judge(route, engine.board, now)
-    return RouteControl(route.section, route.state, replace(route.status, verdicts=verdicts, baseline=baseline))
+    own = RouteControl(route.section, route.state, replace(route.status, verdicts=verdicts, baseline=baseline))
+    own.table = route.table
+    return own
 
 
 def said(of: Scope, shown: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -15,8 +15,10 @@ from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.table import Match
 from proxy.control import identities
 from proxy.control.api import verdicts
+from proxy.control.api.in_force import in_force
 from proxy.control.api.portions import MAX_ANSWER, fitting, text_of
 from proxy.control.engine import Engine
+from proxy.control.fleet.service import FleetService
 from proxy.control.open_streams import left_streams
 from proxy.control.route_control import RouteControl, live_split
 from proxy.control.state.store import Store
@@ -89,6 +91,11 @@ def notice(told: Notice) -> dict[str, Any]:
     kind = KINDS[told.kind]
     about = {"kind": told.kind, "title": kind.title, "severity": kind.severity, "runbook": told.runbook}
     return about | {"text": clipped(told.text, MAX_SENTENCE)}
+
+
+def standing(engine: Engine, name: str, workers: Sequence[WorkerStatus], fleet: FleetService | None) -> dict[str, Any]:
+    """A route, and where what is said of it is in force."""
+    return route(engine, name) | {"in_force": in_force(engine, name, workers, fleet)}
 
 
 def matched(match: Match) -> dict[str, Any]:
@@ -249,12 +256,12 @@ def disagreements(board: Board, name: str, versions: Iterable[str]) -> dict[str,
     return {"route": name, "versions": [disagreement(board, name, version, most) for version in compared]}
 
 
-def routes(engine: Engine, workers: Iterable[WorkerStatus]) -> dict[str, Any]:
+def routes(engine: Engine, workers: Sequence[WorkerStatus], fleet: FleetService | None = None) -> dict[str, Any]:
     """Overview of all routes, the workers, and the state of the configuration."""
     return {
         "scope": verdicts.scope_in(engine),
         "revision": engine.revision,
-        "routes": [route(engine, name) for name in engine.routes],
+        "routes": [standing(engine, name, workers, fleet) for name in engine.routes],
         "versions": list(engine.settings.versions),
         "configuration": configuration(engine),
         "workers": [worker(status) for status in workers],

@@ -27,6 +27,7 @@ from proxy.control.fleet.mirror import Mirror
 from proxy.control.fleet.reporter import Reporter
 from proxy.control.fleet.sections import digest_of, digests_of, in_minority
 from proxy.control.fleet.session import Session
+from proxy.control.fleet.spread import Spread
 from proxy.control.fleet.store import (
     MEMBER_SECONDS,
     NOWHERE,
@@ -101,6 +102,7 @@ class FleetMember:
         self.session = Session(store, self.instance, self, self.following, self._now, surface.unique)
         self._sent_at = self._followed_at = self._now()
         self._followed, self._format = NOWHERE, 0
+        self.spread = Spread()
         self._began = (-1, NOWHERE)
         self._judges_by: Settings | None = None
         self.fault = NO_TABLE
@@ -318,6 +320,7 @@ class FleetMember:
             self._unread(too_new(body.format, self._surface.format))
             return
         self.fault, self._followed, self._followed_at = "", table.place, self._now()
+        self.spread.follow(body, table.place, self._now())
         self._mirror.take(table.links, body.count, body.hash)
         self._teller.catch_up(self._mirror.store, self._surface.clock.wall())
         self._intents.settle(body.answers)

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from proxy.contracts.fleet import Fleet
 from proxy.contracts.table import Share
+from proxy.control.api.moves import last_of
 from proxy.control.fleet import member as module
 from proxy.control.fleet.bodies import Answer, Intent, ReportBody, decode, encode
 from proxy.control.fleet.intents import MAX_INTENTS, UndecidedError
@@ -279,6 +280,37 @@ def test_a_rollback_that_the_judge_refuses_is_taken_back_here() -> None:
     answer = fleet.command(asked, "rollback", OFF, '"of another time"')
     assert answer.kind == "changed"
     assert [each.split() for each in fleet.sidecars] == [{"v2": 10.0}] * 3
+
+
+def test_it_is_known_at_how_many_the_last_change_is_in_force_and_after_how_long() -> None:
+    fleet = begun()
+    asked = other_than_the_judge(fleet)
+    assert asked.member.in_force("cancer", asked.member.spread.place("cancer")) == (3, 3)
+    before = asked.member.spread.place("cancer")
+    fleet.command(asked, "split", {"v2": 25.0})
+    fleet.turns(4)
+    assert asked.member.spread.place("cancer") > before
+    assert asked.member.in_force("cancer", asked.member.spread.place("cancer")) == (3, 3)
+    settled = asked.member.spread.seconds("cancer")
+    assert settled is not None and 0.0 < settled < 10.0
+    fleet.turns(4)
+    assert asked.member.spread.seconds("cancer") == settled
+
+
+def test_an_undo_says_what_it_puts_back_and_the_judge_does_it_whoever_that_is() -> None:
+    fleet = begun()
+    asked = other_than_the_judge(fleet)
+    fleet.command(asked, "split", {"split": {"v2": 25.0}, "reason": "more"})
+    fleet.turns(4)
+    store = asked.member.mirror.store
+    change = last_of(asked.engine, "cancer", store)
+    assert change is not None and (change.who, change.action) == ("ada", "split")
+    body = {"reason": "too early", "change": msgspec.to_builtins(change)}
+    assert fleet.command(asked, "undo", body).kind == ""
+    fleet.turns(4)
+    assert [each.split() for each in fleet.sidecars] == [{"v2": 10.0}] * 3
+    refused = fleet.command(asked, "undo", body)
+    assert (refused.kind, "has changed since" in refused.detail) == ("refused", True)
 
 
 def test_changes_that_wait_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
