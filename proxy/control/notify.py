@@ -53,10 +53,9 @@ class Notifier:
         """Matters that last and were told of."""
         return len(self._matters.open)
 
-    @property
-    def left_out(self) -> int:
+    def bounds_reached(self) -> dict[str, int]:
         """Matters that were not told for want of room. Monotone."""
-        return self._matters.left_out
+        return {"matters": self._matters.left_out}
 
     @property
     def idle(self) -> bool:
@@ -70,6 +69,7 @@ class Notifier:
             message = message_of(change, release, self._head(), now)
             by_hand = change.who not in BY_ITSELF and change.identity is None
             self._tell(self._matters.on_change(message, by_hand, release[0]))
+            self._looked = float("-inf")  # it may have ended something
 
     def look(self, engine: Engine, sends: bool) -> None:
         """Looks at what lasts; to be called often. `sends`: whether this process tells of it, and not another one of

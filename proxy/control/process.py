@@ -387,8 +387,8 @@ class Control:
                 self._link.bounds_reached,
                 self._intake.bounds_reached,
                 self._history.bounds_reached,
-                lambda: self._context.bounds_reached,
-                lambda: self._context.connections.let_go,
+                self._notifier.bounds_reached,
+                lambda: {**self._context.bounds_reached, **self._context.connections.let_go},
             ),
         )
         made = registry(sources)

@@ -288,7 +288,7 @@ def test_a_release_that_is_rolled_back_is_told_of_again_and_over_when_it_begins_
             now[0] += 5.0
             notifier.look(engine, True)
             await notifier.close()
-            assert notifier.open == 0 and notifier.left_out == 0
+            assert notifier.open == 0 and notifier.bounds_reached() == {"matters": 0}
 
     play(scene, monkeypatch)
     documents = [json.loads(body) for _, body in heard]

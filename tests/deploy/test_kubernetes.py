@@ -7,6 +7,7 @@ InferenceService, Certificate) are checked as far as they hold kinds that it doe
 from __future__ import annotations
 
 import base64
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import yaml
 
 from proxy.config.certificates import paths_of
 from proxy.config.load import parse
+from proxy.contracts.messages import SERVICE_ACCOUNT
 from proxy.contracts.settings import Settings
 from proxy.contracts.tls_roles import sections
 from proxy.control.fleet.address import address_of
@@ -272,3 +274,23 @@ def test_the_certificate_is_the_secret_that_is_mounted(rendered: dict[str, list[
     (pod,) = pods(rendered["tls"])
     assert {"name": "penumbra-tls", "secret": {"secretName": certificate["secretName"]}} in pod["spec"]["volumes"]
     assert "127.0.0.1" in certificate["ipAddresses"]
+
+
+@kubectl
+def test_events_come_with_a_right_and_a_token_for_the_sidecar_alone(tmp_path: Path) -> None:
+    components = [str(KUBERNETES / "components" / name) for name in ("sidecar", "events")]
+    (tmp_path / "pod.yaml").write_text(
+        "{apiVersion: apps/v1, kind: Deployment, metadata: {name: m, labels: {penumbra: sidecar}}, spec: {selector: "
+        "{matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: m, image: m}]}}}}"
+    )
+    relative = [os.path.relpath(each, tmp_path) for each in components]
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump({"resources": ["pod.yaml"], "components": relative}))
+    manifests = render(tmp_path)
+    (rule,) = one(manifests, "Role")["rules"]
+    assert rule == {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]}
+    (pod,) = pods(manifests)
+    sidecar = proxy_of(pod)
+    assert pod["spec"]["serviceAccountName"] == one(manifests, "ServiceAccount")["metadata"]["name"]
+    assert {each["name"] for each in sidecar["env"]} >= {"POD_NAME", "POD_NAMESPACE", "POD_UID"}
+    places = [mount["mountPath"] for mount in sidecar["volumeMounts"]]
+    assert SERVICE_ACCOUNT in places and "volumeMounts" not in pod["spec"]["containers"][0]

@@ -66,7 +66,7 @@ def test_every_bound_says_which_metric_tells(house: House) -> None:
 
 
 def test_every_label_of_a_bound_is_in_the_table(house: House) -> None:
-    elsewhere = {"api_body", "api_connections", "api_slow", "event_listeners", "link_frame"}
+    elsewhere = {"api_body", "api_connections", "api_slow", "event_listeners", "link_frame", "matters"}
     elsewhere |= {"parted_answers", "slow_listeners"}
     labels = {key[1] for key in families(house)["penumbra_bound_reached_total"].samples if len(key) == 2}
     assert labels | elsewhere == set(re.findall(r'bound="(\w+)"', SECURITY))
