@@ -367,6 +367,8 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "story_file": {"exit_codes", "story_page", "wording"},
         "message_commands": {"arguments", "exit_codes"},
         "told": set(),
+        "acting": {"access", "client", "exit_codes", "render"},
+        "acting_commands": {"access", "acting", "arguments", "plan"},
         "told_commands": {"access", "arguments", "client", "told"},
         "audit_commands": {"access", "arguments", "audit", "exit_codes", "story_file"},
         "package": set(),
@@ -377,6 +379,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "serve": {"exit_codes", "render"},
         "main": {
             "access",
+            "acting_commands",
             "arguments",
             "audit_commands",
             "message_commands",

@@ -25,6 +25,8 @@ class Access(NamedTuple):
     cert: str = ""
     key: str = ""
     server_name: str = ""
+    if_match: str = ""
+    """The tag of the picture that a change was decided on; "": whatever it is."""
 
     @property
     def base(self) -> str:

@@ -7,6 +7,7 @@ import errno
 import os
 import ssl
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -38,8 +39,26 @@ def ask(access: Access, method: str, path: str, body: object = None, otherwise: 
     return answer
 
 
+def tried(access: Access, paths: Sequence[str], seconds: float) -> tuple[int, Any]:
+    """Status and answer of the first path that is known, within so many seconds; 0 and a reason where there is none."""
+
+    async def first() -> tuple[int, Any]:
+        async with asyncio.timeout(seconds):
+            for path in paths:
+                status, answer = await _ask(access.base + path, access, access.context, "GET", None)
+                if status != 404 or "unknown-route" not in str(answer):
+                    break
+            return status, answer
+
+    try:
+        return asyncio.run(first())
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        return 0, _why(error)
+
+
 async def _ask(url: str, access: Access, context: ssl.SSLContext | None, method: str, body: object) -> tuple[int, Any]:
     headers = {"Authorization": f"Bearer {access.token}"} if access.token else {}
+    headers |= {"If-Match": access.if_match} if access.if_match else {}
     secured: dict[str, Any] = {"ssl": context, "server_hostname": access.asked_name} if context else {}
     async with (
         aiohttp.ClientSession(headers=headers, timeout=REQUEST_TIMEOUT) as session,

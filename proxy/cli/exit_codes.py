@@ -9,5 +9,8 @@ EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 """The admin API, or a model server, cannot be reached."""
 
+EXIT_NOT_IN_FORCE = 6
+"""A change is made, and was not in force everywhere in the time that the command waited."""
+
 EXIT_UNDECIDED = 5
 """The evidence does not suffice for a verdict."""

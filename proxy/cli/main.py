@@ -2,13 +2,12 @@
 
 Exit codes: 0 done · 1 the answer is no (configuration or change refused, chain broken, demo failed) · 2 wrong usage ·
 3 an address cannot be listened on, or the admin API or a model server cannot be reached · 4 the state file cannot be
-used · 5 the evidence does not suffice for a verdict.
+used · 5 the evidence does not suffice for a verdict · 6 a change is made, and not in force everywhere yet.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from json import dumps
 from pathlib import Path
 from time import time  # noqa: TID251  a package says when it was made
@@ -18,7 +17,8 @@ import typer
 
 import proxy
 from proxy.cli.access import Access, asking
-from proxy.cli.arguments import AsJson, Config, NameArg, Reason, RouteArg, Shares, checked
+from proxy.cli.acting_commands import add_acts
+from proxy.cli.arguments import AsJson, Config, checked
 from proxy.cli.audit_commands import audit
 from proxy.cli.capture.command import capture
 from proxy.cli.exit_codes import EXIT_NO
@@ -34,7 +34,7 @@ app = typer.Typer(
     name="penumbra",
     help="Mirrors, splits, compares and rolls back model versions in the data path.",
     epilog="Exit codes: 0 done, 1 the answer is no, 2 usage, 3 an address cannot be used, 4 the state file cannot, "
-    "5 undecided.",
+    "5 undecided, 6 not in force everywhere yet.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -42,6 +42,7 @@ app = typer.Typer(
 )
 app.add_typer(audit, name="audit")
 add_told(app)
+add_acts(app)
 app.add_typer(capture, name="capture")
 app.add_typer(message, name="message")
 
@@ -155,60 +156,6 @@ def status(
 
 
 @app.command()
-@asking
-def split(route: RouteArg, shares: Shares, reason: Reason = "", as_json: AsJson = False, *, access: Access) -> None:
-    """Splits live traffic by hand; what is left goes to the primary."""
-    body = {"split": _percents(shares)} | ({"reason": reason} if reason else {})
-    _change("PUT", f"/v1/routes/{route}/split", body=body, as_json=as_json, access=access)
-
-
-@app.command()
-@asking
-def shadows(route: RouteArg, shares: Shares, reason: Reason = "", as_json: AsJson = False, *, access: Access) -> None:
-    """Says which versions get copies of how many requests."""
-    body = {"shadows": _percents(shares)} | ({"reason": reason} if reason else {})
-    _change("PUT", f"/v1/routes/{route}/shadows", body=body, as_json=as_json, access=access)
-
-
-def _action(action: str, text: str) -> None:
-    @app.command(action, help=text)
-    @asking
-    def act(name: NameArg, reason: Reason, as_json: AsJson = False, *, access: Access) -> None:
-        paths = (f"/v1/routes/{name}/{action}", f"/v1/releases/{name}/{action}")
-        _change("POST", *paths, body={"reason": reason}, as_json=as_json, access=access)
-
-
-for _name, _text in {
-    "promote": "Makes the candidate of NAME (a route, or a release over several) its primary.",
-    "rollback": "Gives all traffic of NAME (a route, or a release over several) to its primary.",
-    "pause": "Holds the split of NAME (a route, or a release over several) as it is.",
-    "resume": "Goes on where NAME (a route, or a release over several) was paused.",
-}.items():
-    _action(_name, _text)
-
-
-@app.command()
-@asking
-def release(
-    name: NameArg,
-    reason: Reason,
-    plan: Annotated[
-        Path | None,
-        typer.Option(help="file (YAML or JSON) with candidate, strategy and stages, as `release` in CONFIG"),
-    ] = None,
-    as_json: AsJson = False,
-    *,
-    access: Access,
-) -> None:
-    """Starts the configured release of NAME (a route, or a release over several), again if need be; or, on a route of
-    its own, the one of --plan."""
-    from proxy.cli.plan import planned
-
-    paths = (f"/v1/routes/{name}/release", f"/v1/releases/{name}/release")
-    _change("POST", *paths, body={**(planned(plan) if plan else {}), "reason": reason}, as_json=as_json, access=access)
-
-
-@app.command()
 def backtest(
     config: Config,
     records: Annotated[list[Path], typer.Argument(metavar="RECORDS...", help="captured records, oldest file first")],
@@ -260,30 +207,6 @@ def replay(
         raise typer.BadParameter(f"one form to stdout, and not {', '.join(outputs.to_stdout)}")
     options = ReplayOptions(route, against, primary, version, timeout, outputs, bounds, unsealed)
     raise typer.Exit(replayed(configured(config), captures, options))
-
-
-def _change(
-    method: str, path: str, otherwise: str = "", *, body: Mapping[str, object], as_json: bool, access: Access
-) -> None:
-    from proxy.cli.client import ask
-    from proxy.cli.render import show
-
-    answer = ask(access, method, path, body, otherwise)
-    print(dumps(answer)) if as_json else show(answer)
-
-
-def _percents(shares: list[str]) -> dict[str, float]:
-    percents: dict[str, float] = {}
-    for share in shares:
-        version, separator, percent = share.rpartition("=")
-        try:
-            number = float(percent)
-        except ValueError:
-            separator = ""
-        if not separator or version in percents:
-            raise typer.BadParameter(f"{share!r}: each version once, as VERSION=PERCENT, such as cancer-v2=25")
-        percents[version] = number
-    return percents
 
 
 @app.command()

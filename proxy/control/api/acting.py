@@ -96,7 +96,7 @@ class Acting:
         if fleet is not None and (refusal := fleet.member.refusal(name, action)):
             raise ApiError(refusal.kind, refusal.detail)
         shown = effect_view.effect(engine, name, effect_of(engine, name, action, move, now))
-        return as_json(shown, headers={"ETag": etag})
+        return as_json(shown | {"etag": etag}, headers={"ETag": etag})
 
     async def _change(self, request: web.Request, action: str) -> web.Response:
         """Checks the caller's token, the body and `If-Match`; then the engine makes the change."""

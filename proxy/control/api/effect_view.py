@@ -47,12 +47,14 @@ def _of_route(each: RouteEffect) -> dict[str, Any]:
 
 EFFECT_SHAPES: dict[str, Schema] = {
     "Effect": record(
+        ("etag",),
         route=text(),
         scope=SCOPE,
         action=text(),
         release=maybe(text(description="The release over several routes that moves as one.")),
         sentence=text(description="All of it in words."),
         changes={"type": "boolean", "description": "Whether traffic, copies, phase or stage become others."},
+        etag=text(description="The tag of what it was said of: as If-Match of the change, so that no other is made."),
         gives_traffic={"type": "boolean", "description": "Whether a version gets more traffic, or copies."},
         routes=many(ref("RouteEffect")),
     ),
