@@ -14,15 +14,6 @@ CODE = "\n".join(
 )
 
 
-def test_every_kind_has_its_section_in_the_runbook_and_no_other_has() -> None:
-    page = Path(__file__).parents[1].joinpath("proxy/control/api/page/runbook.html").read_text(encoding="utf-8")
-    assert re.findall(r'<section id="([a-z-]+)">', page) == list(KINDS)
-    for kind, row in KINDS.items():
-        section = page.partition(f'<section id="{kind}">')[2].partition("</section>")[0]
-        assert f"<h2>{row.title}</h2>" in section and f"<code>{kind}</code>, {row.severity}." in section
-        assert "What to do." in section and "Over." in section
-
-
 def test_kinds_of_the_code_are_those_of_the_table() -> None:
     named = set(re.findall(r'(?:notices|Notice)\(\s*"([a-z-]+)"', CODE)) | set(_KINDS.values())
     named |= {kind_of(f"{reason}: 1 clients") for reason in (*REMEDIES, *LOST_TRIES)}

@@ -6,5 +6,6 @@
 - `metrics`: every metric, from the collectors
 - `outcomes`: how a leg may end, from its table
 - `chart`: what the Helm chart's schema says about the configuration
+- `runbook`: the page of the runbook, from docs/runbook.md
 - `markdown`: tables
 """

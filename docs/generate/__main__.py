@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from docs.generate import api, chart, commands, configuration, metrics, outcomes, protocols, tested
+from docs.generate import api, chart, commands, configuration, metrics, outcomes, protocols, runbook, tested
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
@@ -17,6 +17,7 @@ FILES = {
     "docs/outcomes.md": outcomes.page,
     "docs/protocols.md": protocols.page,
     "docs/tested.md": tested.page,
+    "proxy/control/api/page/runbook.html": runbook.page,
     "deploy/helm/penumbra/values.schema.json": chart.values_schema,
 }
 
