@@ -63,6 +63,19 @@ def guard_of(route: RouteSettings, state: RouteState) -> Guard:
     return route.guard
 
 
+def judged_guard(route: RouteSettings, state: RouteState) -> Guard:
+    """The guard that the verdicts shown of a route are of: the one in force, and once it is rolled back that of the
+    release whose candidate was."""
+    release = state.release
+    if (
+        state.phase == "rolled_back"
+        and release is not None
+        and {release.candidate, *release.arms} & {*state.rolled_back}
+    ):
+        return release.guard_in_force()
+    return guard_of(route, state)
+
+
 def merge(
     route: RouteSettings,
     live: RouteState | None,

@@ -202,11 +202,13 @@ def told_of(
     facts: StoryFacts | None,
     state: Mapping[str, Any],
     warnings: Sequence[Mapping[str, Any]],
+    findings: Sequence[str] = (),
 ) -> Told:
     """What happened last, and what is wrong now.
 
     - `entry`: the change that matters most before the time that is asked about; None: there was none
     - `state`: `phase`, `primary`, `split` and `sentence` (what the scorecard says) of now
+    - `findings`: what inputs and answers say has changed
     - `warnings`: of now, each `text`, `since` (Unix time, or None) and `todo`
     """
     names = names_in(entry, route) if entry else {"candidate": "", "primary": str(state["primary"])}
@@ -218,7 +220,7 @@ def told_of(
         what=whats,
         when=_when(entry, facts, warnings),
         to_whom=_whom(touched, facts, wrong),
-        why=(entry.why if entry else "") or "",
+        why="; ".join(filter(None, (entry.why if entry else "", *findings))),
         over=_over(route, entry, state, warnings),
         done=_done(entry, names) if entry else "Nothing.",
         now=_now(route, entry, names, warnings, _going_wrong(facts, touched, state)),

@@ -12,7 +12,7 @@ from proxy.contracts.settings import Guard, Release, RouteSettings, Settings, St
 from proxy.contracts.table import Match, Share, Timeouts, Version
 from proxy.release import transitions
 from proxy.release.phases import TransitionRefused
-from proxy.release.plan import basis, guard_of, merge, table_of
+from proxy.release.plan import basis, guard_of, judged_guard, merge, table_of
 
 VERSIONS = {name: Version(name, "localhost", 80, name) for name in ("v1", "v2", "v3")}
 RELEASE = Release(
@@ -131,3 +131,13 @@ def test_a_primary_of_before_that_is_gone_is_forgotten() -> None:
     assert (state.phase, state.primary, state.previous, state.after) == ("promoted", "v2", None, None)
     with pytest.raises(TransitionRefused, match="nothing to roll back to"):
         transitions.rollback(state, (), "", 11.0)
+
+
+def test_verdicts_of_a_rolled_back_release_are_held_to_its_own_guard() -> None:
+    own = section(split=(), release=RELEASE)
+    begun = taken(own)
+    assert judged_guard(own, begun) == guard_of(own, begun)
+    over = transitions.rollback(begun, (), "no", 9.0)
+    assert judged_guard(own, over).false_alarm == 0.01 != guard_of(own, over).false_alarm
+    by_hand = transitions.rollback(taken(section()), (), "no", 9.0)
+    assert judged_guard(section(), by_hand) == guard_of(section(), by_hand)

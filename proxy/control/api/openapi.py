@@ -146,6 +146,7 @@ SCHEMAS: dict[str, Schema] = {
         sentence=text(),
         needed=maybe(whole()),
         false_alarm=number(),
+        false_alarm_at_rollback=number(description="What the lines of `at_rollback` were held to."),
         on_breach=text(),
         metrics=many(ref("Line")),
         baseline=many(ref("Line")),

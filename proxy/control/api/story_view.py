@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
+from proxy.contracts.release import RouteState
 from proxy.contracts.story import StoryFacts
 from proxy.control.api import verdicts, views
 from proxy.control.api.portions import in_portions
@@ -21,8 +22,8 @@ from proxy.control.route_control import live_split
 from proxy.control.stories import archive, chronicle
 from proxy.control.stories.chronicle import Chronicle
 from proxy.control.stories.sketch import count_of
-from proxy.release import scorecard, telling
-from proxy.release.audit import Entry, Link, entry_of, plain
+from proxy.release import plan, scorecard, telling
+from proxy.release.audit import Change, Entry, Link, entry_of, plain
 from proxy.release.history import Story, chain_of, stories
 from proxy.release.soundness import MAX_UNIX_SECONDS
 from proxy.release.words import words_of
@@ -33,6 +34,8 @@ MAX_RELEASES = 200
 MAX_DIGITS = 40
 EARLY_SECONDS = 2.0
 """Seconds by which an entry of the audit and the facts of the same change may be apart."""
+CHANGED = frozenset({"world", "model", "both"})
+"""Kinds of findings that say that something has changed."""
 TELLING = frozenset({"rollback", "leave", "pause", "promote", "notify", "keep", "drop", "restart", "advance", "resume"})
 """Actions that are worth telling before the beginnings of releases and configurations."""
 
@@ -54,7 +57,24 @@ def time_in(query: Mapping[str, str], now: float) -> float:
 async def entries_of(engine: Engine, route: str, chain: Any) -> list[Entry]:
     """The newest entries of a route and its release, oldest first. Raises StoreError."""
     links: Sequence[Link] = engine.audit(MAX_READ, -1, route, chain)
-    return [entry_of(link) async for link in in_portions(reversed(links))]
+    stored = [entry_of(link) async for link in in_portions(reversed(links))]
+    return stored if chain else [*stored, *pending(engine, route)]
+
+
+def pending(engine: Engine, route: str) -> list[Entry]:
+    """The changes in force that the disk has not taken, as the entries that they are to be; without hashes."""
+    names, head = (route, engine.release_of(route).name), engine.keeper.head.count
+    changes = [(n, each) for n, each in enumerate(engine.keeper.ledger.pending, 1) if each.route in names]
+    return [
+        Entry(seq=head + n, at=engine.keeper.unix(_made(change, engine, route)), previous="", **plain(change))
+        for n, change in changes
+    ]
+
+
+def _made(change: Change, engine: Engine, route: str) -> float:
+    """When a change that is not stored yet was made: when its state began."""
+    state = change.after if isinstance(change.after, RouteState) else engine.state(route)
+    return state.since
 
 
 def users_of(facts: StoryFacts) -> dict[str, Any]:
@@ -221,8 +241,10 @@ def explain(
         "split": live_split(control),
         "sentence": verdicts.on_route(engine, route).sentence,
     }
+    threshold = scorecard.threshold(plan.judged_guard(control.section, control.state))
     since = telling.clock(facts.began) if facts else ""
-    told = telling.told_of(route, entry, touched(facts), facts, state, warnings)
+    found = [each.sentence for each in engine.board.findings(route) if each.kind in CHANGED]
+    told = telling.told_of(route, entry, touched(facts), facts, state, warnings, found)
     release = next((each.name for each in reversed(stories(before))), None)
     return {
         "route": route,
@@ -245,7 +267,7 @@ def explain(
         "findings": [plain(each) for each in engine.board.findings(route)],
         "warnings": warnings,
         "verdicts": [
-            views.verdict(line) | {"words": words_of(line, since, scorecard.threshold(control.guard))}
+            views.verdict(line) | {"words": words_of(line, since, threshold)}
             for line in control.status.at_rollback or control.status.verdicts
         ],
     }

@@ -25,6 +25,7 @@ from proxy.control.state.store import Store
 from proxy.link.server import WorkerStatus
 from proxy.release.audit import Link, entry_of, plain
 from proxy.release.baseline import why_idle
+from proxy.release.plan import judged_guard
 from proxy.stats.board import Board
 from proxy.stats.drift.figures import Drift
 
@@ -181,6 +182,7 @@ def scorecard(engine: Engine, name: str) -> dict[str, Any]:
         "sentence": total.sentence,
         "needed": total.needed,
         "false_alarm": control.guard.false_alarm,
+        "false_alarm_at_rollback": judged_guard(control.section, control.state).false_alarm,
         "on_breach": control.guard.on_breach,
         "metrics": [verdict(line) for line in control.status.verdicts],
         "baseline": [verdict(line) for line in control.status.baseline],

@@ -59,6 +59,11 @@ class Ledger:
         """Changes in force that the disk has not taken; 0 is healthy."""
         return len(self._changes)
 
+    @property
+    def pending(self) -> tuple[Change, ...]:
+        """Those changes, oldest first."""
+        return tuple(self._changes)
+
     def record(self, after: Iterable[RouteState], change: Change, revision: int, now: float) -> None:
         """Writes a change, and what was not saved before. Raises StoreError: nothing was written."""
         states = self._states | {state.route: state for state in after}

@@ -10,6 +10,7 @@ import { opened, start } from "./router.js";
 import { timeline } from "./timeline.js";
 import "./all_routes.js";
 import "./route.js";
+import "./story.js";
 
 function overview(document) {
   const up = document.workers.filter((worker) => worker.up);

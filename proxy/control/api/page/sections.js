@@ -174,7 +174,7 @@ function line(each, falseAlarm) {
 
 export function scorecard(document) {
   if (!document.candidates.length) {
-    const before = document.at_rollback.map((each) => line(each, document.false_alarm));
+    const before = document.at_rollback.map((each) => line(each, document.false_alarm_at_rollback ?? document.false_alarm));
     return [none("Nothing is under judgement: all live traffic goes to the primary."),
       ...before.length ? [h("p", { class: "about" }, "When it was rolled back:"), h("ul", { class: "cards" }, ...before)] : []];
   }

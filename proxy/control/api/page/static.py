@@ -37,7 +37,19 @@ HOME = "index.html"
 SCRIPTS = tuple(
     f"{name}.js"
     for name in (
-        *("page", "router", "held", "all_routes", "route", "route_parts", "sections", "controls", "timeline", "fleet"),
+        *(
+            "page",
+            "router",
+            "held",
+            "all_routes",
+            "route",
+            "route_parts",
+            "story",
+            "sections",
+            "controls",
+            "timeline",
+            "fleet",
+        ),
         *("dom", "colours", "charts", "feed"),
     )
 )

@@ -1,0 +1,173 @@
+// What happened: the explanation of a route and its releases, in the view of the route, and each release as a page of its
+// own. All of it comes from /v1/routes/{route}/explain, …/releases and …/releases/{id}, and is told in their words.
+
+import { badge, count, figure, h, name, none, part, seconds, when } from "./dom.js";
+import { headers, refusal } from "./feed.js";
+import { section, TONES } from "./route.js";
+import { link, read, view } from "./router.js";
+
+const AGAIN = 5000;
+
+const at = (route, rest) => `v1/routes/${encodeURIComponent(route)}/${rest}`;
+
+async function ask(path) {
+  try {
+    const response = await fetch(path, { headers: headers(), cache: "no-store" });
+    if (response.ok) return { document: await response.json() };
+    return { why: (await refusal(response)).text };
+  } catch {
+    return { why: "The admin API cannot be reached." };
+  }
+}
+
+// -- the section of a route
+
+const PARTS = [["What", "what"], ["When", "when"], ["To whom", "to_whom"], ["Why", "why"], ["Is it over?", "is_it_over"],
+  ["What was done", "done"]];
+
+function explained(told) {
+  const rows = PARTS.filter(([, key]) => told[key]).map(([label, key]) => h("div", {}, h("dt", {}, label),
+    h("dd", {}, told[key])));
+  const steps = h("ul", {}, ...told.now.map((step) => h("li", {}, step)));
+  const books = told.warnings.map((each) => h("li", {}, h("a", { href: each.runbook }, `Runbook: ${each.kind}`)));
+  return h("dl", { class: "told" }, ...rows, h("div", {}, h("dt", {}, "What to do now"), h("dd", {}, steps,
+    books.length ? h("ul", {}, ...books) : null)));
+}
+
+const phased = (phase) => badge(phase.replace("_", " "), TONES[phase] ?? "");
+
+function row(route, each) {
+  return h("li", {}, h("a", { href: link("routes", route, "releases", each.id) }, each.id), " ", phased(each.phase), " ",
+    when(each.began), each.ended === null ? "" : [" to ", when(each.ended)], h("small", {}, ` ${each.sentence}`));
+}
+
+const listed = (route, { releases }) => (releases.length
+  ? h("ol", { class: "releases", "aria-label": "Releases, newest first" }, ...releases.map((each) => row(route, each)))
+  : none("no release yet"));
+
+class Told {
+  constructor(route) {
+    this.route = route;
+    this.element = h("div", { class: "what-happened" }, none("waiting for figures"));
+    this.timer = setInterval(() => document.hidden || this.refresh(), AGAIN);
+  }
+
+  take({ path }) {
+    if (path === `/v1/routes/${this.route}`) this.refresh();
+  }
+
+  close() {
+    clearInterval(this.timer);
+    this.closed = true;
+  }
+
+  async refresh() {
+    if (this.asking || this.closed) return;
+    this.asking = true;
+    const cursor = read(location.hash).query.get("at");
+    const moment = cursor ? `?at=${encodeURIComponent(cursor)}` : "";
+    const [told, releases] = await Promise.all([ask(at(this.route, `explain${moment}`)), ask(at(this.route, "releases"))]);
+    this.asking = false;
+    const [text, list] = [JSON.stringify(told.document?.text ?? told.why), JSON.stringify(releases)];
+    if (this.closed || `${text}${list}` === this.shown || this.element.contains(document.activeElement)) return;
+    this.shown = `${text}${list}`;
+    this.element.replaceChildren(told.document ? explained(told.document) : none(told.why),
+      h("h4", {}, "Releases"), releases.document ? listed(this.route, releases.document) : none(releases.why));
+  }
+}
+
+function sectionOf(route) {
+  const told = new Told(route);
+  return { element: told.element, take: (message) => told.take(message), moved: () => told.refresh(), close: () => told.close() };
+}
+
+section({ name: "what-happened", title: "What happened", place: "over-time", make: sectionOf });
+
+// -- the page of a release
+
+const table = (caption, columns, rows) => (rows.length ? h("div", { class: "scroll", tabindex: 0, role: "region",
+  "aria-label": caption }, h("table", {}, h("caption", {}, caption), h("thead", {}, h("tr", {},
+  ...columns.map((column) => h("th", { scope: "col" }, column)))), h("tbody", {}, ...rows.map((cells) =>
+  h("tr", {}, ...cells.map((cell) => h("td", {}, cell))))))) : null);
+
+const limited = (stage) => [stage.canary ? `${figure(stage.canary)} % live` : null, stage.shadow ? `${figure(stage.shadow)} % copies`
+  : null, stage.requests ? `${count(stage.requests)} requests` : null, stage.duration ? seconds(stage.duration) : null]
+  .filter(Boolean).join(", ");
+
+const lines = (verdicts) => h("ul", {}, ...verdicts.map((line) =>
+  h("li", {}, h("b", {}, line.outcome), `: ${line.route ? `${line.route}: ` : ""}${line.sentence}`)));
+
+function users({ users: known }) {
+  if (known.count === null) return `users: not known (${known.why})`;
+  const about = `${known.at_least ? "at least " : ""}${known.error ? "about " : ""}${count(known.count)} users`;
+  return known.error ? `${about} (standard error ${part(known.error)})` : `${about}${known.why ? ` (${known.why})` : ""}`;
+}
+
+function touched(told) {
+  if (!told) return none("not known: nothing is kept of the requests of that time");
+  const { live, copies } = told;
+  return h("ul", {}, h("li", {}, `${count(live.requests)} of ${count(told.route_requests)} requests went to ${told.versions}, `
+    + `${count(live.bad)} went wrong there, ${count(told.rescued)} were rescued`), h("li", {}, users(told)),
+  h("li", {}, `${count(copies.requests)} copies, ${count(copies.bad)} of which went wrong`));
+}
+
+const answered = (answer) => (answer ? `${answer.version} (${answer.role}): ${answer.code}, ${answer.outcome}, `
+  + `${seconds(answer.seconds)}` : "not known");
+
+function moments(list) {
+  const rows = list.flatMap((each) => each.lines.map((line) => [when(each.at), each.phase.replace("_", " "),
+    `${line.metric} ${line.bound}`, line.verdict, figure(line.value), figure(line.limit), count(line.n), figure(line.evidence)]));
+  const made = table("Verdicts in between, at even distances; evidence is its natural logarithm",
+    ["when", "phase", "line", "verdict", "value", "limit", "n", "evidence"], rows);
+  return made ? h("details", {}, h("summary", {}, `Verdicts in between: ${count(list.length)}`), made) : null;
+}
+
+function worst(examples) {
+  const all = Object.entries(examples).flatMap(([version, each]) => each.map((one) => [version, one]));
+  return all.length ? h("details", {}, h("summary", {}, `Worst disagreements (${all.length}), redacted`),
+    ...all.map(([version, one]) => h("figure", {}, h("figcaption", {}, name(version), ` ${one.request_id}: ${one.kind}`),
+      h("pre", {}, JSON.stringify(one.detail, null, 1))))) : null;
+}
+
+export function story(told) {
+  return [h("header", {}, h("h2", { id: "story-title" }, `${told.candidate} in place of ${told.primary}`), " ", phased(told.phase)),
+    h("p", { class: "about" }, told.sentence),
+    h("p", {}, "Began ", when(told.began), ` by ${told.began_by.who}. `, told.ended === null ? "It is under way."
+      : ["Ended ", when(told.ended), ` by ${told.ended_by.who}: ${told.ended_by.why}`]),
+    h("h3", {}, "Whom it touched"), touched(told.touched),
+    table("Stages", ["stage", "asked", "began", "ended"], told.stages.map((each) => [count(each.stage), limited(each.asked),
+      when(each.began), each.ended === null ? "under way" : when(each.ended)])),
+    table("What happened, and the verdicts of each moment", ["when", "who", "what", "phase", "why", "verdicts"],
+      told.changes.map((each) => [when(each.at), each.who, each.action, each.phase.replace("_", " "), each.why, lines(each.verdicts)])),
+    moments(told.moments),
+    table("What differs between both versions", ["", told.candidate, told.primary], told.differs.map((each) =>
+      [each.what, each.candidate, each.primary])),
+    table(`Failed requests: ${told.failed.length} of ${count(told.failed_total)} are kept`, ["request", "when", "answer",
+      "the other arm", "rescued"], told.failed.map((each) => [h("code", {}, each.request_id), when(each.at),
+      `${answered(each.answer)}${each.detail ? ` (${each.detail})` : ""}`, answered(each.other), each.rescued ? "yes" : "no"])),
+    worst(told.disagreements)];
+}
+
+function open({ route, id }) {
+  const element = h("section", { class: "card story", "aria-labelledby": "story-title" }, none("waiting for figures"));
+  const back = h("nav", { class: "back", "aria-label": "Where you are" }, h("a", { href: link("") }, "All routes"), " / ",
+    h("a", { href: link("routes", route) }, route));
+  let shown = "";
+  let over = false;
+  const refresh = async () => {
+    const { document: told, why } = await ask(at(route, `releases/${encodeURIComponent(id)}`));
+    const text = JSON.stringify(told ?? why);
+    if (over || text === shown || element.contains(document.activeElement)) return;
+    shown = text;
+    element.replaceChildren(...(told ? story(told) : [h("h2", { id: "story-title" }, id), none(why)])
+      .filter((each) => each !== null));
+  };
+  const timer = setInterval(() => document.hidden || refresh(), AGAIN);
+  refresh();
+  return { title: id, element: h("div", {}, back, element), close() {
+    over = true;
+    clearInterval(timer);
+  } };
+}
+
+view("/routes/:route/releases/:id", open);
