@@ -55,7 +55,8 @@ class Page:
         self.find(css).click()
 
     def say(self, why: str) -> None:
-        """Gives a reason, and confirms by the keyboard."""
+        """Gives a reason, and confirms by the keyboard, once what the change does is said."""
+        eventually(self.find("#confirm-yes").is_enabled, "the effect of the change")
         self.find("#confirm-why").send_keys(why, Keys.ENTER)
 
     def asking(self) -> bool:
@@ -178,6 +179,40 @@ def test_pause_resume_and_promote(opened: Callable[..., Page]) -> None:
         page.shows(".card .badges", phase)
     assert page.running.route()["primary"] == "b"
     page.running.serving("b")
+
+
+def test_what_a_change_does_is_said_before_and_where_it_is_in_force_after(opened: Callable[..., Page]) -> None:
+    page = opened(route=CANARY)
+    page.press('[data-action="promote"]')
+    page.shows("#confirm-effect", "90 % of the requests of r go from a to b")
+    page.say("it is better")
+    page.closed()
+    page.shows("#done", "in force on 1 of 1 workers")
+    page.shows(".force", "in force on 1 of 1 workers")
+    page.press('[data-action="undo"]')
+    page.shows("#confirm-effect", "90 % of the requests of r go from b back to a")
+    page.say("it is not")
+    page.closed()
+    page.shows(".legend", "90 %")
+    assert page.running.route()["split"] == {"a": 90.0, "b": 10.0}
+    assert page.complaints() == []
+
+
+def test_a_rollback_waits_for_no_word_about_its_effect(opened: Callable[..., Page]) -> None:
+    page = opened(route=CANARY)
+    page.driver.execute_cdp_cmd("Network.enable", {})
+    page.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/effect*"]})
+    try:
+        page.press('[data-action="pause"]')
+        page.shows("#confirm-effect", "cannot be said")
+        page.press("#confirm-no")
+        page.press('[data-action="rollback"]')
+        assert page.find("#confirm-yes").is_enabled()
+        page.find("#confirm-why").send_keys("pager", Keys.ENTER)
+        page.closed()
+    finally:
+        page.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+    assert page.running.route()["phase"] == "rolled_back"
 
 
 def test_a_breach_appears_without_reload(opened: Callable[..., Page], b: Upstream) -> None:

@@ -1,9 +1,7 @@
-// Changes: each shows what it will do, asks why, and is sent with the picture that it was decided on.
+// The controls of one route: each change opens the dialog that says what it will do, and asks why.
 
-import { $, h, name, percents } from "./dom.js";
-import { headers, refusal } from "./feed.js";
-
-const pending = { send: null };
+import { ask, inForce } from "./confirm.js";
+import { h, name, percents } from "./dom.js";
 
 const rest = (draft) => 100 - Object.values(draft).reduce((sum, percent) => sum + percent, 0);
 
@@ -17,59 +15,6 @@ export const moved = (before, after) => {
     h("b", {}, `${percents(after[version] ?? 0)} %`))));
 };
 
-// Opens the dialog. `change`: {title, what, label, danger, versions, send(why, version)}.
-export function ask(change) {
-  pending.send = change.send;
-  $("confirm-title").textContent = change.title;
-  $("confirm-what").replaceChildren(...change.what);
-  $("confirm-why").value = "";
-  $("confirm-error").textContent = "";
-  $("confirm-yes").textContent = change.label;
-  $("confirm-yes").className = change.danger ? "danger" : "";
-  const versions = change.versions ?? [];
-  $("confirm-choice").hidden = versions.length < 2;
-  $("confirm-version").replaceChildren(...versions.map((version) => h("option", { value: version }, version)));
-  $("confirm").showModal();
-  $("confirm-why").focus();
-}
-
-export function wireDialogs(done, unauthorized) {
-  const why = $("confirm-why");
-  $("confirm-no").addEventListener("click", () => $("confirm").close());
-  why.addEventListener("input", () => why.setCustomValidity(""));
-  $("confirm").querySelector("form").addEventListener("submit", async (event) => {
-    event.preventDefault();
-    if (!why.value.trim()) {
-      why.setCustomValidity("Say why: somebody will want to know.");
-      return why.reportValidity();
-    }
-    $("confirm-yes").disabled = true;
-    try {
-      const refused = await pending.send(why.value.trim(), $("confirm-version").value || null);
-      if (!refused) {
-        $("confirm").close();
-        return done($("confirm-title").textContent);
-      }
-      $("confirm-error").textContent = refused.text;
-      if (refused.status === 401) unauthorized();
-    } finally {
-      $("confirm-yes").disabled = false;
-    }
-  });
-}
-
-// One change over HTTP: null when it was made, otherwise the refusal.
-async function send(method, route, action, body, etag) {
-  const path = `v1/routes/${encodeURIComponent(route)}/${action}`;
-  const more = etag ? { "Content-Type": "application/json", "If-Match": etag } : { "Content-Type": "application/json" };
-  try {
-    const response = await fetch(path, { method, headers: headers(more), body: JSON.stringify(body) });
-    return response.ok ? null : await refusal(response);
-  } catch {
-    return { status: 0, text: "The admin API cannot be reached. The change may or may not have been made: look at it." };
-  }
-}
-
 // The phases in which an action is possible, as the API has them; what it refuses all the same, it explains.
 const POSSIBLE = {
   pause: ["steady", "shadowing", "ramping"],
@@ -77,6 +22,7 @@ const POSSIBLE = {
   promote: ["steady", "shadowing", "ramping", "paused"],
   rollback: ["steady", "shadowing", "ramping", "paused", "promoted"],
   release: ["steady", "promoted", "rolled_back"],
+  undo: ["steady", "shadowing", "ramping", "paused", "promoted", "rolled_back"],
 };
 
 // The controls of one route. They stay while figures around them change, so that a hand on a slider keeps it.
@@ -108,17 +54,18 @@ export class Controls {
     const rows = near.map((version) => this.row(version));
     const more = far.map((version) => this.row(version));
     this.rest = h("p", { class: "rest" });
+    this.force = h("p", { class: "rest force" });
     this.apply = h("button", { type: "button" }, "Change split");
     this.apply.addEventListener("click", () => this.askSplit());
     this.reset = h("button", { type: "button", class: "quiet" }, "Reset");
     this.reset.addEventListener("click", () => { this.draft = null; this.show(); });
-    this.actions = Object.fromEntries(["pause", "resume", "promote", "release", "rollback"]
+    this.actions = Object.fromEntries(["pause", "resume", "promote", "release", "undo", "rollback"]
       .map((action) => [action, this.action(action)]));
     this.element.replaceChildren(h("h3", {}, "Change"), ...rows,
       more.length ? h("details", {}, h("summary", {}, "Other versions"), ...more) : "",
       near.length + far.length ? this.rest : h("p", { class: "none" }, "No other version is configured."),
       h("p", { class: "buttons" }, this.apply, this.reset),
-      h("p", { class: "buttons" }, ...Object.values(this.actions)));
+      h("p", { class: "buttons" }, ...Object.values(this.actions)), this.force);
   }
 
   row(version) {
@@ -136,7 +83,7 @@ export class Controls {
 
   action(action) {
     const labels = { pause: "Pause", resume: "Resume", promote: "Promote", release: "Start release",
-      rollback: "Roll back" };
+      undo: "Undo", rollback: "Roll back" };
     const button = h("button", { type: "button", class: action === "rollback" ? "danger" : "quiet",
       "data-action": action }, labels[action]);
     button.addEventListener("click", () => this[action]());
@@ -173,6 +120,7 @@ export class Controls {
     const same = Object.keys({ ...live, ...wanted }).every((v) => (live[v] ?? 0) === (wanted[v] ?? 0));
     this.apply.disabled = bad || same;
     this.reset.hidden = this.draft === null || same;
+    this.force.textContent = route.in_force ? `The last change is ${inForce(route.in_force)}.` : "";
     for (const [action, button] of Object.entries(this.actions)) button.hidden = !this.possible(action);
   }
 
@@ -189,15 +137,15 @@ export class Controls {
     const others = Object.fromEntries(Object.entries(this.draft).filter(([, percent]) => percent > 0));
     const after = { ...others, [route.primary]: round(rest(others)) };
     ask({
+      action: "split",
+      route: route.route,
+      etag,
       title: `Change the split of ${route.route}`,
       what: [moved(before, after), route.release?.active ? h("p", {}, "This ends the release that is on its way.") : "",
         ...this.together()],
       label: "Change split",
-      send: async (why) => {
-        const refused = await send("PUT", route.route, "split", { split: others, reason: why }, etag);
-        if (!refused) this.draft = null;
-        return refused;
-      },
+      body: (why) => ({ split: others, reason: why }),
+      made: () => { this.draft = null; },
     });
   }
 
@@ -210,10 +158,8 @@ export class Controls {
 
   simple(action, title, label, what, more = {}) {
     const { route, etag } = this;
-    const guard = more.always ? null : etag;
-    ask({ title, what: [h("p", {}, ...what), ...this.together()], label, ...more,
-      send: (why, version) => send("POST", route.route, action,
-        version ? { reason: why, version } : { reason: why }, guard) });
+    ask({ action, route: route.route, etag, title, what: [h("p", {}, ...what), ...this.together()], label, ...more,
+      body: (why, version) => (version ? { reason: why, version } : { reason: why }) });
   }
 
   pause() {
@@ -232,6 +178,11 @@ export class Controls {
         " becomes the primary and gets all live traffic in place of ", name(primary), "."], { versions: candidates });
   }
 
+  undo() {
+    this.simple("undo", `Undo the last change of ${this.route.route}`, "Undo it",
+      ["What a person changed last is put back, as a change of its own."]);
+  }
+
   release() {
     this.simple("release", `Start the release of ${this.route.route}`, "Start",
       ["It begins with its first stage; the candidate is ", name(this.route.release.candidate), "."]);
@@ -243,6 +194,6 @@ export class Controls {
     const to = phase === "promoted" && previous ? previous : primary;
     this.simple("rollback", `Roll ${route} back`, "Roll back",
       ["All live traffic goes to ", name(to), " at once. What is rolled back gets live traffic again only when ",
-        "somebody changes that."], { danger: true, always: true });
+        "somebody changes that."], { danger: true });
   }
 }

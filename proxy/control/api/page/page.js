@@ -2,7 +2,7 @@
 
 import { $, badge, h, refreshTimes, setAbsolute, setClock, when } from "./dom.js";
 import { colourOf } from "./colours.js";
-import { wireDialogs } from "./controls.js";
+import { wireDialogs } from "./confirm.js";
 import { Feed, setToken, token } from "./feed.js";
 import { fleet } from "./fleet.js";
 import { any, keep, newest } from "./held.js";

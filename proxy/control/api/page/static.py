@@ -47,6 +47,7 @@ SCRIPTS = tuple(
             "story",
             "sections",
             "controls",
+            "confirm",
             "timeline",
             "fleet",
         ),
