@@ -29,6 +29,7 @@ FLOORS: dict[str, tuple[int, set[str]]] = {
     "stats": (1, {"contracts", "msgspec", "numpy", "rapidfuzz", "river"}),
     "release": (1, {"contracts", "msgspec"}),
     "files": (2, set()),
+    "html_page": (2, set()),
     "descriptor_limit": (2, set()),
     "link": (2, {"contracts", "msgspec"}),
     "tls": (2, {"contracts"}),
@@ -38,7 +39,8 @@ FLOORS: dict[str, tuple[int, set[str]]] = {
     ),
     "control": (
         3,
-        {"contracts", "routing", "payload", "stats", "release", "files", "link", "tls", "descriptor_limit"}
+        {"contracts", "routing", "payload", "stats", "release", "files", "html_page", "link", "tls"}
+        | {"descriptor_limit"}
         | {"aiohttp", "msgspec", "redis", "opentelemetry", "requests", "urllib3", "prometheus_client", "uvloop"},
     ),
 }
@@ -357,20 +359,19 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "access": set(),
         "client": {"access", "exit_codes"},
         "render": {"wording"},
-        "html_page": set(),
-        "report": {"html_page"},
+        "report": set(),
         "arguments": {"exit_codes", "render"},
         "profile": set(),
         "audit": {"access", "client", "exit_codes", "render", "wording"},
         "plan": {"exit_codes"},
-        "story_page": {"html_page"},
-        "story_file": {"exit_codes", "story_page", "wording"},
+        "story_facts": {"access", "client"},
+        "story_file": {"exit_codes", "wording"},
         "message_commands": {"arguments", "exit_codes"},
         "told": set(),
         "acting": {"access", "client", "exit_codes", "render"},
         "acting_commands": {"access", "acting", "arguments", "plan"},
         "told_commands": {"access", "arguments", "client", "told"},
-        "audit_commands": {"access", "arguments", "audit", "exit_codes", "story_file"},
+        "audit_commands": {"access", "arguments", "audit", "exit_codes", "story_facts", "story_file"},
         "package": set(),
         "backtest": {"exit_codes", "render", "wording"},
         "replay": {"backtest", "exit_codes", "render", "report", "wording"},

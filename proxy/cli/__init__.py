@@ -7,7 +7,6 @@ access      where the admin API is, and what it is asked with: options
 client      the admin API as a command calls it
 wording     phrases that several commands print
 render      tables for a terminal
-html_page   a self-contained page of HTML
 audit       `penumbra audit`
 backtest    `penumbra backtest`
 replay      `penumbra replay`

@@ -51,12 +51,14 @@ def export(
 ) -> None:
     """One release's whole story as one document that `audit verify` proves, and as a page to read."""
     from proxy.cli.audit import links_from_api, links_of
+    from proxy.cli.story_facts import facts_from_api, kept_facts
     from proxy.cli.story_file import write_story
 
     settings = checked(config, packages=False) if config else None
     links = links_of(settings.state) if settings else links_from_api(access)
     own = [Path(each.path) for each in settings.packages.values()] if settings else []
-    write_story(links, release, output, page, (*own, *(package or ())), report or ())
+    facts = kept_facts(settings.state) if settings else facts_from_api(access)
+    write_story(links, release, output, page, (*own, *(package or ())), report or (), facts)
 
 
 @audit.command("verify")

@@ -21,10 +21,11 @@ REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10)
 """Seconds; every answer of the API is a look into memory or one write to disk."""
 
 
-def ask(access: Access, method: str, path: str, body: object = None, otherwise: str = "") -> Any:
+def ask(access: Access, method: str, path: str, body: object = None, otherwise: str = "", absent: object = None) -> Any:
     """The JSON answer. Ends the command when there is none (exit code 3) or it is a refusal (1).
 
     - `otherwise`: the path that is asked where no route is of that name
+    - `absent`: the answer where nothing is at the path, as with an earlier version of the program; None: a refusal
     """
     base, context = access.base, access.context
     try:
@@ -34,6 +35,8 @@ def ask(access: Access, method: str, path: str, body: object = None, otherwise: 
     except (aiohttp.ClientError, OSError, ValueError) as error:
         why = _why(error) if context is None else _why_not_by_tls(error, access)
         _end(f"the admin API at {base} cannot be reached (--admin says where it is): {why}", EXIT_UNREACHABLE)
+    if status == 404 and absent is not None:
+        return absent
     if status >= 400:
         _end(_refusal(status, answer), EXIT_NO)
     return answer

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import typer
 
 from proxy import files
 from proxy.cli.exit_codes import EXIT_NO
-from proxy.cli.story_page import page as page_of
 from proxy.cli.wording import counted
+from proxy.control.stories.page import page as page_of
 from proxy.release.audit import Link
-from proxy.release.history import NoSuchReleaseError
-from proxy.release.story_export import StoryExport, exported, fault_of
+from proxy.release.history import NoSuchReleaseError, Story
+from proxy.release.story_export import StoryExport, exported, fault_of, story_in
 
 MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
 
 
+Facts = Callable[[Story], dict[str, Any]]
+"""A release to what is kept of it beside the audit, by route."""
+
+
 def write_story(
-    links: Sequence[Link], name: str, output: Path, page: Path | None, packages: Iterable[Path], reports: Iterable[Path]
+    links: Sequence[Link],
+    name: str,
+    output: Path,
+    page: Path | None,
+    packages: Iterable[Path],
+    reports: Iterable[Path],
+    facts: Facts = lambda story: {},
 ) -> None:
     """Writes the document about release `name`, and the page. Ends the command where it cannot, or would not hold.
 
@@ -29,6 +40,7 @@ def write_story(
     """
     try:
         export = _whole(exported(links, name, reports=map(_text, reports)), packages)
+        export = msgspec.structs.replace(export, facts=facts(story_in(export)))
         fault = fault_of(export)
         output.write_bytes(msgspec.json.format(msgspec.json.encode(export), indent=1) + b"\n")
         if page is not None:

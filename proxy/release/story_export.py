@@ -4,7 +4,8 @@
    to its last; each is its canonical text and its hash, and carries the hash of the one before it.
 2. What is told of the release is derived from them, and stored nowhere beside them.
 3. Packages and reports stand whole; the entries have the digests of packages, packages those of reports.
-4. Nobody can tell from the document alone whether its last hash is one that the chain had: notifications and the anchor
+4. Facts of requests stand beside the chain and are proved by nothing: they are what a sidecar counted.
+5. Nobody can tell from the document alone whether its last hash is one that the chain had: notifications and the anchor
    have such hashes.
 """
 
@@ -38,6 +39,9 @@ class StoryExport(Struct, frozen=True):
     """The texts of packages, as their files have them."""
     reports: tuple[str, ...] = ()
     """The texts of reports of replays, likewise."""
+    facts: dict[str, Any] = {}
+    """What is kept beside the chain, by route: whom the candidate touched, failed requests with both answers,
+    disagreements, verdicts between the entries. No hash proves them."""
     format: str = FORMAT
 
 

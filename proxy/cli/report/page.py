@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from html import escape
 
-from proxy.cli.html_page import document, outcome, paragraph, section, table
 from proxy.cli.report.contents import ReportTable, Row, headline, sections, summary
 from proxy.cli.report.plot import ARMS, bins, plot
 from proxy.contracts.replay import Distribution, ReplayReport
+from proxy.html_page import document, outcome, paragraph, section, table
 
 FIRST = ("Scorecard", "Times, on the machine of the replay", "Worst disagreements")
 """Tables before the plots."""

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import nan
 from typing import Any
 
-from msgspec import to_builtins
-
 from proxy.contracts.release import RouteState
 from proxy.contracts.story import StoryFacts
 from proxy.control.api import verdicts, views
@@ -21,10 +19,10 @@ from proxy.control.engine import Engine
 from proxy.control.route_control import live_split
 from proxy.control.stories import archive, chronicle
 from proxy.control.stories.chronicle import Chronicle
-from proxy.control.stories.sketch import count_of
-from proxy.release import plan, scorecard, telling
-from proxy.release.audit import Change, Entry, Link, entry_of, plain
-from proxy.release.history import Story, chain_of, stories
+from proxy.control.stories.told import EARLY_SECONDS, facts_for, facts_told, touched
+from proxy.release import chapters, plan, scorecard, telling
+from proxy.release.audit import Change, Entry, Link, entry_of, plain, states_of
+from proxy.release.history import Story, stories
 from proxy.release.soundness import MAX_UNIX_SECONDS
 from proxy.release.words import words_of
 
@@ -32,8 +30,6 @@ MAX_READ = 2000
 """Newest entries of a route that stories are read from; `penumbra audit export --config` reads all."""
 MAX_RELEASES = 200
 MAX_DIGITS = 40
-EARLY_SECONDS = 2.0
-"""Seconds by which an entry of the audit and the facts of the same change may be apart."""
 CHANGED = frozenset({"world", "model", "both"})
 """Kinds of findings that say that something has changed."""
 TELLING = frozenset({"rollback", "leave", "pause", "promote", "notify", "keep", "drop", "restart", "advance", "resume"})
@@ -77,83 +73,29 @@ def _made(change: Change, engine: Engine, route: str) -> float:
     return state.since
 
 
-def users_of(facts: StoryFacts) -> dict[str, Any]:
-    """How many users met a candidate: distinct sticky keys."""
-    live = sum(row.legs for row in facts.touched if row.role == "canary")
-    if not facts.sticky:
-        return {
-            "count": None,
-            "error": None,
-            "at_least": False,
-            "why": "the route has no `sticky` key that tells users apart",
-        }
-    count, error = count_of(facts.keys)
-    missing = facts.seen < live
-    why = f"{facts.seen:,} of {live:,} requests were looked at" if missing else ""
-    return {"count": count, "error": error, "at_least": missing, "why": why}
-
-
-def touched(facts: StoryFacts | None) -> dict[str, Any] | None:
-    """Whom a candidate touched."""
-    return telling.touched_of(facts, users_of(facts)) if facts else None
-
-
 def releases(engine: Engine, route: str, entries: Iterable[Entry]) -> dict[str, Any]:
     """The releases of a route, newest first."""
     found = list(reversed(stories(entries)))
-    shown = [heading(engine, route, story) for story in found[:MAX_RELEASES]]
+    shown = [chapters.heading(story, route) for story in found[:MAX_RELEASES]]
     return {"route": route, "scope": verdicts.scope_in(engine), "releases": shown, "truncated": len(shown) < len(found)}
-
-
-def heading(engine: Engine, route: str, story: Story) -> dict[str, Any]:
-    """A release in a few words."""
-    end, last = telling.ending(story, route), story.entries[-1]
-    candidate, primary = story.beside.get(route, (story.candidate, story.primary))
-    phase = telling.phase_after(end or last, route)
-    began = story.entries[0]
-    how = f"{phase.replace('_', ' ')} {telling.by_whom(end.who)}: {end.why}" if end else f"{phase}: {last.why}"
-    return {
-        "id": story.name,
-        "name": story.name.rpartition("@")[0],
-        "candidate": candidate,
-        "primary": primary,
-        "strategy": story.strategy,
-        "began": began.at,
-        "ended": end.at if end else None,
-        "phase": phase,
-        "began_by": {"who": began.who, "action": began.action, "why": began.why},
-        "ended_by": {"who": end.who, "action": end.action, "why": end.why} if end else None,
-        "sentence": f"{candidate} in place of {primary}, {story.strategy}: {how}",
-    }
-
-
-def facts_for(kept: Iterable[StoryFacts], candidate: str, began: float, ended: float | None) -> StoryFacts | None:
-    """The facts of a release: those of its candidate that began with it."""
-    last = ended if ended is not None else float("inf")
-    own = [each for each in kept if candidate in each.candidates and began - EARLY_SECONDS <= each.began <= last]
-    return own[0] if own else None
 
 
 def story(engine: Engine, known: Chronicle | None, route: str, told: Story) -> dict[str, Any]:
     """A release, whole."""
-    head = heading(engine, route, told)
+    head = chapters.heading(told, route)
     facts = facts_for(known.facts(route) if known else (), head["candidate"], head["began"], head["ended"])
     return {
         "route": route,
         "scope": verdicts.scope_in(engine),
         "facts_scope": "sidecar",
         **head,
-        "routes": [told.name.rpartition("@")[0], *told.beside] if told.beside else [route],
+        "routes": list(states_of(told.entries[0])),
         "plan": telling.state_after(told.entries[0], route).get("release"),
-        "stages": stages(told, route),
+        "stages": chapters.stages(told, route),
         "versions": told.versions,
-        "differs": differs(told, head["candidate"], head["primary"]),
-        "changes": [change(entry, route) for entry in told.entries],
-        "moments": [moment(each) for each in facts.moments] if facts else [],
-        "touched": touched(facts),
-        "failed": to_builtins(facts.failed) if facts else [],
-        "failed_total": facts.bad if facts else 0,
-        "disagreements": facts.disagreements if facts else {},
+        "differs": chapters.differs(told, head["candidate"], head["primary"]),
+        "changes": [chapters.change(entry, route) for entry in told.entries],
+        **facts_told(facts),
         "kept": bounds(facts),
     }
 
@@ -167,57 +109,6 @@ def bounds(facts: StoryFacts | None) -> dict[str, Any]:
         "moments": chronicle.MAX_MOMENTS,
         "every": facts.every if facts else None,
     }
-
-
-def stages(told: Story, route: str) -> list[dict[str, Any]]:
-    """The stages that a release was in, each with its times."""
-    found: list[dict[str, Any]] = []
-    for entry in told.entries:
-        state = telling.state_after(entry, route)
-        plan = state.get("release") or {}
-        phase = str(state.get("phase", ""))
-        going = phase in ("shadowing", "ramping") or (phase == "paused" and found and found[-1]["ended"] is None)
-        number = int(state.get("stage", 0)) + 1
-        if found and found[-1]["ended"] is None and (not going or found[-1]["stage"] != number):
-            found[-1]["ended"] = entry.at
-        if going and number <= len(plan.get("stages", ())) and not (found and found[-1]["ended"] is None):
-            asked = plan["stages"][number - 1]
-            found.append({"stage": number, "began": entry.at, "ended": None, "asked": asked})
-    return found
-
-
-def differs(told: Story, candidate: str, primary: str) -> list[dict[str, Any]]:
-    """What is not the same in the lineage of both versions; what neither states is left out."""
-    ours, theirs = (dict(chain_of(told.versions.get(name) or {})) for name in (candidate, primary))
-    return [
-        {"what": name, "candidate": said, "primary": theirs[name]}
-        for name, said in ours.items()
-        if said != theirs[name]
-    ]
-
-
-def change(entry: Entry, route: str) -> dict[str, Any]:
-    """An entry of the audit with the verdicts of that moment."""
-    lines = entry.evidence if isinstance(entry.evidence, list) else []
-    state = telling.state_after(entry, route)
-    return {
-        "seq": entry.seq,
-        "at": entry.at,
-        "who": entry.who,
-        "action": entry.action,
-        "why": entry.why,
-        "phase": str(state.get("phase", "")),
-        "stage": int(state.get("stage", 0)) + 1 if state.get("release") else 0,
-        "examples": list(entry.examples),
-        "verdicts": [line for line in lines if isinstance(line, dict)],
-    }
-
-
-def moment(each: Any) -> dict[str, Any]:
-    """The verdicts between changes; lines have names here."""
-    names = ("metric", "bound", "version", "route", "verdict", "value", "limit", "n", "evidence")
-    lines = [dict(zip(names, plain(line), strict=True)) for line in each.lines]
-    return {"at": each.at, "phase": each.phase, "stage": each.stage, "requests": each.requests, "lines": lines}
 
 
 def explain(

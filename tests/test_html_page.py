@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxy.cli.html_page import Markup, document, html, items, outcome, section, table
+from proxy.html_page import Markup, document, html, items, outcome, section, table
 
 HOSTILE = "</td><script>alert(1)</script>\"'&"
 

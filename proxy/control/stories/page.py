@@ -1,14 +1,16 @@
-"""A release's story as one self-contained page."""
+"""A release's story as one self-contained page: from its export, so that page and document tell the same."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
-from proxy.cli.html_page import Markup, document, html, items, outcome, paragraph, section, table
-from proxy.release.audit import Entry
+from proxy.control.stories.requests_page import parts as request_parts
+from proxy.control.stories.requests_page import time
+from proxy.html_page import Markup, document, html, items, outcome, paragraph, section, table
+from proxy.release.audit import Entry, states_of
+from proxy.release.chapters import differs, heading, stages
 from proxy.release.history import Story, chain_of
 from proxy.release.story_export import StoryExport, story_in
 
@@ -19,7 +21,10 @@ def page(export: StoryExport) -> str:
     title = f"{story.name}: {story.candidate} in place of {story.primary}"
     parts = (
         f"<h1>{html(title)}</h1>",
-        paragraph(f"Strategy {story.strategy}; {_ending(story)}."),
+        *(paragraph(f"{route}: {heading(story, route)['sentence']}.") for route in states_of(story.entries[0])),
+        *_requests(export, story),
+        _section("Stages", "What each asked for, and how long it took.", _stages(story)),
+        _section("What differs", "In what the versions state of themselves.", _differs(story)),
         _section("The chain, from commit to endpoint", "As they were when the release began.", _versions(story)),
         _section("Packages and replays", "What CI said of each version before the release.", _packages(story)),
         _section(
@@ -36,14 +41,38 @@ def _section(title: str, note: str, rows: Markup) -> Markup:
     return section(title, paragraph(note), rows) if rows else rows
 
 
-def _ending(story: Story) -> str:
-    last = story.entries[-1]
-    phase = last.after.get("phase", "") if isinstance(last.after, dict) else ""
-    return f"{phase or last.action} since {_time(last.at)}"
+def _requests(export: StoryExport, story: Story) -> list[Markup]:
+    """What is kept of the requests, by route."""
+    several = len(export.facts) > 1
+    names = {route: f" on {route}" if several else "" for route in states_of(story.entries[0])}
+    return [
+        part for route, on in names.items() if route in export.facts
+        for part in request_parts(export.facts[route], on)
+    ]  # fmt: skip
 
 
-def _time(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(sep=" ", timespec="milliseconds").replace("+00:00", " UTC")
+def _stages(story: Story) -> Markup:
+    rows = (
+        (route, str(each["stage"]), asked(each["asked"]), time(each["began"]),
+         "under way" if each["ended"] is None else time(each["ended"]))
+        for route in states_of(story.entries[0]) for each in stages(story, route)
+    )  # fmt: skip
+    return table(("route", "stage", "asked", "began", "ended"), rows)
+
+
+def asked(stage: dict[str, Any]) -> str:
+    """What a stage asks for, such as "5 % live, 500 requests"."""
+    parts = {"canary": "{:g} % live", "shadow": "{:g} % copies", "requests": "{:,} requests", "duration": "{:g} s"}
+    return ", ".join(text.format(stage[name]) for name, text in parts.items() if stage.get(name))
+
+
+def _differs(story: Story) -> Markup:
+    pairs = dict.fromkeys(((story.candidate, story.primary), *story.beside.values()))
+    rows = (
+        (each["what"], f"{candidate}: {each['candidate']}", f"{primary}: {each['primary']}")
+        for candidate, primary in pairs for each in differs(story, candidate, primary)
+    )  # fmt: skip
+    return table(("what", "candidate", "primary"), rows)
 
 
 def _named(story: Story) -> list[str]:
@@ -87,7 +116,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
     verdicts = items(_verdict(line) for line in lines if isinstance(line, dict))
     failed = f"<p>Requests: <code>{html(', '.join(entry.examples))}</code></p>" if entry.examples else ""
     phase, evidence = str(after.get("phase", "")), Markup(verdicts + failed)
-    return str(entry.seq), _time(entry.at), entry.who, entry.action, phase, entry.why, evidence
+    return str(entry.seq), time(entry.at), entry.who, entry.action, phase, entry.why, evidence
 
 
 def _verdict(line: dict[str, Any]) -> Markup:

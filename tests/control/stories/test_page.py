@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 from msgspec.structs import replace
 
-from proxy.cli.story_page import page
+from proxy.control.stories.page import page
 from proxy.release.story_export import exported
 from tests.release.test_story_export import CHANGES, chain
 

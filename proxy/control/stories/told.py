@@ -1,0 +1,58 @@
+"""What is kept of a release beside its audit, as documents tell it: the API, its page, and exports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import inf
+from typing import Any
+
+from msgspec import to_builtins
+
+from proxy.contracts.story import Moment, StoryFacts
+from proxy.control.stories.sketch import count_of
+from proxy.release.telling import touched_of
+
+EARLY_SECONDS = 2.0
+"""Seconds by which an entry of the audit and the facts of the same change may be apart."""
+LINE = ("metric", "bound", "version", "route", "verdict", "value", "limit", "n", "evidence")
+"""Names of what a moment keeps of a line of the scorecard, in order."""
+
+
+def users_of(facts: StoryFacts) -> dict[str, Any]:
+    """How many users met a candidate: distinct sticky keys."""
+    if not facts.sticky:
+        why = "the route has no `sticky` key that tells users apart"
+        return {"count": None, "error": None, "at_least": False, "why": why}
+    live = sum(row.legs for row in facts.touched if row.role == "canary")
+    (count, error), missing = count_of(facts.keys), facts.seen < live
+    why = f"{facts.seen:,} of {live:,} requests were looked at" if missing else ""
+    return {"count": count, "error": error, "at_least": missing, "why": why}
+
+
+def touched(facts: StoryFacts | None) -> dict[str, Any] | None:
+    """Whom a candidate touched; None: not known."""
+    return touched_of(facts, users_of(facts)) if facts else None
+
+
+def facts_told(facts: StoryFacts | None) -> dict[str, Any]:
+    """The facts of a release; None: nothing is kept of it."""
+    return {
+        "touched": touched(facts),
+        "failed": to_builtins(facts.failed) if facts else [],
+        "failed_total": facts.bad if facts else 0,
+        "disagreements": facts.disagreements if facts else {},
+        "moments": [moment(each) for each in facts.moments] if facts else [],
+    }
+
+
+def moment(each: Moment) -> dict[str, Any]:
+    """The verdicts between changes; lines have names here."""
+    lines = [dict(zip(LINE, to_builtins(line), strict=True)) for line in each.lines]
+    return {"at": each.at, "phase": each.phase, "stage": each.stage, "requests": each.requests, "lines": lines}
+
+
+def facts_for(kept: Iterable[StoryFacts], candidate: str, began: float, ended: float | None) -> StoryFacts | None:
+    """The facts of a release: those of its candidate that began with it."""
+    last = inf if ended is None else ended
+    own = (each for each in kept if candidate in each.candidates and began - EARLY_SECONDS <= each.began <= last)
+    return next(own, None)
