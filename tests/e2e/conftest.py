@@ -212,7 +212,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Penumbra]]:
         tls: dict[str, Any] | None = None,
         **route: Any,
     ) -> Penumbra:
-        spoken: dict[str, Any] = {"http": http} | ({"tls": tls} if tls else {})
+        spoken: dict[str, Any] = ({"http": http} if http > 1 else {}) | ({"tls": tls} if tls else {})
         section = {"match": {"path": f"/v2/models/{name}/"}, "protocol": "oip"} | route
         content = {
             "listen": "127.0.0.1:0",
