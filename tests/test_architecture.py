@@ -148,7 +148,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         },
         "capture": {"engine", "promised_answers", "spoken_protocols", "state"},
         "replay": {"capture", "profiles"},
-        "telemetry": {"capture", "certificates", "engine", "fleet", "notify", "route_control"},
+        "telemetry": {"capture", "certificates", "engine", "fleet", "history", "notify", "route_control"},
         "process": {
             *("containment", "history"),
             *(

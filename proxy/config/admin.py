@@ -8,7 +8,7 @@ from proxy.config import values
 from proxy.config.section import Section
 from proxy.config.tls import read_admin_tls, read_client_tls, refuse_beside_plain
 from proxy.contracts.journal import AccessLog, Tracing
-from proxy.contracts.operation import AccessRole, Admin, Capture, Token
+from proxy.contracts.operation import AccessRole, Admin, Capture, HistoryKept, Token
 from proxy.payload.redaction.rules import Action
 
 MAX_HOSTS = 64
@@ -16,6 +16,12 @@ MAX_HOSTS = 64
 
 AT_LEAST = 100
 """`capture.at_least` where `percent` is not 0."""
+
+MIN_SECONDS_KEPT = 600.0
+"""`history.seconds` at least: an end of this process must not come between a minute and its seconds."""
+
+MIN_HISTORY_BYTES = 1 << 20
+"""`history.disk` at least."""
 
 OTEL_MODULES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 """Modules of the extra `otel`."""
@@ -68,6 +74,22 @@ def read_capture(root: Section) -> Capture | None:
             section.refuse(f"redact.{pointer}", "hash of a whole part", "drop")
     section.finish()
     return capture
+
+
+def read_history(root: Section) -> HistoryKept | None:
+    """`history`: how much of the past is kept; None: nothing is."""
+    section = root.choice("history", {"off": None, "on": HistoryKept()})
+    if not isinstance(section, Section):
+        return section if "history" in root else HistoryKept()
+    kept = HistoryKept(**section.fields({"seconds": values.span, "minutes": values.span, "disk": values.size}))
+    if kept.seconds < MIN_SECONDS_KEPT:
+        section.refuse("seconds", f"{kept.seconds:g}s", f"at least {MIN_SECONDS_KEPT:g}s: minutes are made of them")
+    if kept.minutes < kept.seconds and not section.refused("minutes"):
+        section.refuse("minutes", f"{kept.minutes:g}s", f"at least history.seconds, which is {kept.seconds:g}s")
+    if kept.disk < MIN_HISTORY_BYTES:
+        section.refuse("disk", f"{kept.disk} bytes", f"at least {MIN_HISTORY_BYTES >> 20}MiB")
+    section.finish()
+    return kept
 
 
 def read_anchor(section: Section) -> str:

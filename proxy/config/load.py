@@ -21,7 +21,7 @@ from json import dumps
 from msgspec.structs import replace
 
 from proxy.config import values
-from proxy.config.admin import read_access_log, read_admin, read_anchor, read_capture, read_tracing
+from proxy.config.admin import read_access_log, read_admin, read_anchor, read_capture, read_history, read_tracing
 from proxy.config.analysis import read_analysis
 from proxy.config.bounds import read_client, read_limits, read_rescue, read_timeouts
 from proxy.config.calls import by_http2, grpc_name, refuse_misplaced
@@ -161,6 +161,7 @@ def settings_of(root: Section) -> Settings:
         client=read_client(root),
         notify=read_hooks(root, (route.name for route in routes)),
         capture=read_capture(root),
+        history=read_history(root),
         access_log=read_access_log(root),
         tracing=read_tracing(root),
         fleet=read_fleet(root),

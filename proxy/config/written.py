@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from proxy.config.section import Section
 from proxy.contracts.settings import Settings
 
-BESIDE_STATE = ("", "-wal", "-shm", "-journal", ".lock", ".new")
+_OF_SQLITE = ("", "-wal", "-shm", "-journal")
+BESIDE_STATE = (*_OF_SQLITE, ".lock", ".new", *(f".history{ending}" for ending in (*_OF_SQLITE, ".damaged")))
 """Endings of what control and SQLite write for a state file."""
 BESIDE_CAPTURE = ("", ".1")
 """A capture, and the older half of it."""

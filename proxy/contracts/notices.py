@@ -81,6 +81,7 @@ KINDS: dict[str, NoticeKind] = {
     "state-recovered": _row("A live state was taken from the audit"),
     "state-damaged": _row("The state file is damaged, or older than its anchor", "critical", True),
     "state-not-stored": _row("The state file takes no changes", "critical", True),
+    "history-not-stored": _row("The history is kept in memory only", whole=True),
     "anchor-unusable": _row("The audit's anchor cannot be used", whole=True),
     "fleet-store": _row("The fleet's store cannot be used", "critical", True),
     "fleet-store-setting": _row("The fleet's store may drop what it holds", whole=True),

@@ -76,6 +76,17 @@ class Hook(Struct, frozen=True):
     object: EventObject | None = None
 
 
+class HistoryKept(Struct, frozen=True):
+    """How much of the past control keeps."""
+
+    seconds: float = 3600.0
+    """Seconds for which each second is kept."""
+    minutes: float = 7 * 24 * 3600.0
+    """Seconds for which each minute is kept."""
+    disk: int = 64 << 20
+    """Bytes that its file may take."""
+
+
 class Capture(Struct, frozen=True):
     """Records kept for a backtest."""
 

@@ -18,7 +18,7 @@ from proxy.contracts.journal import AccessLog, Tracing
 from proxy.contracts.leg_join import wait_for
 from proxy.contracts.memory import MIB, control_budget, worker_budget
 from proxy.contracts.metrics import GAINS, METRICS
-from proxy.contracts.operation import Admin, Capture, Hook
+from proxy.contracts.operation import Admin, Capture, HistoryKept, Hook
 from proxy.contracts.package import Package, RequirePackage
 from proxy.contracts.price import Price
 from proxy.contracts.rewrite import Credential, Rewrite
@@ -327,6 +327,8 @@ class Settings(Struct, frozen=True):
     """CPUs that all processes together may use, as found at the start (`proxy.processors`)."""
     notify: tuple[Hook, ...] = ()
     capture: Capture | None = None
+    history: HistoryKept | None = HistoryKept()
+    """How much of the past is kept; None: nothing."""
     access_log: AccessLog | None = None
     tracing: Tracing | None = None
     fleet: Fleet | None = None

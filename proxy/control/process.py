@@ -40,7 +40,7 @@ from proxy.control.fleet.counting import Counting
 from proxy.control.fleet.execution import execution
 from proxy.control.fleet.joining import Outside, engine_of, joined
 from proxy.control.fleet.mirror import Mirror, mirror_of
-from proxy.control.history.keeping import History
+from proxy.control.history.past import Past, file_of
 from proxy.control.intake import Intake
 from proxy.control.judge import JudgeCaller
 from proxy.control.loop_lag import LoopLag
@@ -49,12 +49,13 @@ from proxy.control.profiles import Profiles
 from proxy.control.promised_answers import PromisedAnswers
 from proxy.control.spoken_protocols import SpokenProtocols
 from proxy.control.state.state_file import StoreError
-from proxy.control.state.steady_clock import SteadyClock, boot_id
+from proxy.control.state.steady_clock import clock_after
 from proxy.control.state.store import Store
 from proxy.control.stories.archive import Archive
 from proxy.control.stories.chronicle import Chronicle
 from proxy.control.telemetry.certificate_metrics import CertificateCollector, HandshakeCollector
 from proxy.control.telemetry.fleet_metrics import FleetCollector
+from proxy.control.telemetry.history_metrics import HistoryCollector
 from proxy.control.telemetry.journal import Journal, LogLines
 from proxy.control.telemetry.metrics import MetricSources, registry
 from proxy.descriptor_limit import raise_descriptor_limit
@@ -98,15 +99,6 @@ class ControlArgs(Struct):
     """File for the stacks of a crash."""
 
 
-def clock_of(store: Store) -> SteadyClock:
-    """The clock of durations, which goes on from its last reading in `store`. Raises StoreError."""
-    return SteadyClock(store.clock(), time.time(), _boot_seconds, boot_id(), time.monotonic)
-
-
-def _boot_seconds() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
-
-
 def run(args: ControlArgs, load: Callable[[], Settings], lines: LogLines, files: CertificateFiles) -> int:
     """Runs until SIGTERM; returns the exit code. `load` raises ConfigError; lines of the access log go to `lines`."""
     try:
@@ -143,7 +135,7 @@ class Control:
     ) -> None:
         store, mirror = stores
         self._args, self._load = args, load
-        self._now = clock_of(store)
+        self._now = clock_after(store.clock(), time.time())
         self._slot = TableSlot(args.slot_fd)
         counting = Counting() if settings.fleet else None
         self._board = Board(memory=settings.memory, tap=counting)
@@ -156,15 +148,17 @@ class Control:
         protocols = SpokenProtocols(self._promised.decode, looks_like)
         self._judge = JudgeCaller(self._judged)
         self._certificates = Certificates(files, lambda: self._engine.settings, self._renewed, time.time)
+        self._history = Past(self._engine, self._board, file_of(settings.state))
         faults = {"protocol-mistaken": protocols.faults, "judge-without-scores": self._judge.faults}
         faults |= {"certificate": self._certificates.by_route, "messages-undelivered": self._notifier.faults}
+        faults |= {"history-not-stored": self._history.faults}
         self._engine.on_protocols(protocols.learnt, faults)
         part = settings.memory // WAITING_PARTS
         self._intake = Intake(protocols.decode, self._observed, self._section, time.thread_time, time.monotonic, part)
         self._capture = CaptureWriter()
         self._journal = Journal(lines)
         self._profiles = Profiles(self._board)
-        self._lag, self._history = LoopLag(), History(self._engine, self._board)
+        self._lag = LoopLag()
         self._link = LinkServer(self._ticked, self._recorded, settings.workers, self._shed, memory=part)
         self._pulses = Pulses(args.pulse_fd)
         self._context = ApiContext(self._engine, self._board, self._metrics(), lambda: self._link.workers, self._now)
@@ -208,6 +202,7 @@ class Control:
         await self._judge.close()
         self._capture.close()
         self._chronicle.close()
+        await self._history.close(self._now())
         await self._journal.close(self._now.wall())
 
     def _begin(self) -> None:
@@ -303,6 +298,7 @@ class Control:
         self._judge.use(judges(self._engine.settings))
         self._notifier.use(self._engine.settings.notify, self._engine.settings.admin.public_url)
         self._capture.use(self._engine.settings.capture, self._engine.settings.routes)
+        self._history.use(self._engine.settings.history)
         self._intake.budget = self._engine.settings.analysis_part
         self._promised.wait = self._engine.settings.pairing
         self._board.wait_for_pairs(self._engine.settings.pairing)
@@ -394,6 +390,7 @@ class Control:
         made = registry(sources)
         if self._fleet is not None:
             made.register(FleetCollector(self._fleet))
+        made.register(HistoryCollector(self._history))
         made.register(CertificateCollector(self._certificates))
         made.register(HandshakeCollector(self._board.counters, lambda: self._api.handshakes))
         ProcessCollector(registry=made)

@@ -8,6 +8,7 @@ analysis_docs    those of `analysis`
 version_docs     those of `versions`
 releases_docs    those of `releases`
 capture_docs     those of `capture`
+kept_docs        those of `history` and `access_log`
 rewrite_docs     those of what is rewritten for a version
 option_examples  a value of each that is not its default
 """

@@ -57,6 +57,10 @@ def says(key: str, schema: Schema) -> Schema:
     return {"required": [key], "properties": {key: schema}}
 
 
+_SHARE: Schema = {"anyOf": [says(key, {"not": {"const": 0}}) for key in ("shadow", "canary")]}
+"""A stage has a share, and none of 0 alone."""
+
+
 def _lineage() -> Schema:
     version = {"anyOf": [says("lineage", has(*Lineage.__struct_fields__)), has("package")]}
     return when(says("require_lineage", YES), {"properties": {"versions": {"additionalProperties": version}}})
@@ -223,8 +227,8 @@ def rules() -> dict[str, Schema]:
         },
         "releases.*": {"required": ["routes"], "allOf": [*map(_course, rows), *_ends()]},
         "releases.*.routes": {"minProperties": 2},
-        "releases.*.stages[]": {"allOf": [either("shadow", "canary"), either("requests", "duration")]},
-        "routes.*.release.stages[]": {"allOf": [either("shadow", "canary"), either("requests", "duration")]},
+        "releases.*.stages[]": {"allOf": [_SHARE, either("requests", "duration")]},
+        "routes.*.release.stages[]": {"allOf": [_SHARE, either("requests", "duration")]},
         "routes.*.analysis.redact[]": {
             "type": "string",
             "allOf": [{"pattern": f"^({'|'.join(EXAMPLE_PARTS)})|{VARIABLE}"}],

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from proxy.control.api.connections import Connections
 from proxy.control.engine import Engine
 from proxy.control.fleet.service import FleetService
-from proxy.control.history.keeping import History
+from proxy.control.history.past import Past
 from proxy.control.stories.chronicle import Chronicle
 from proxy.link.server import WorkerStatus
 from proxy.stats.board import Board
@@ -36,5 +36,5 @@ class ApiContext(Struct):
     connections: Connections = field(default_factory=Connections)
     labelled: Callable[[list[tuple[str, Any]]], None] = lambda labels: None
     fleet: FleetService | None = None
-    history: History | None = None
+    history: Past | None = None
     chronicle: Chronicle | None = None

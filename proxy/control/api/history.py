@@ -6,9 +6,9 @@ from aiohttp import web
 
 from proxy.control.api import history_view, scope
 from proxy.control.api.context import ApiContext
-from proxy.control.api.problems import ApiError, as_json
+from proxy.control.api.problems import ApiError, in_json
 from proxy.control.api.requests import name_of
-from proxy.control.history.keeping import History
+from proxy.control.history.past import Past
 from proxy.control.history.series import FAMILIES
 from proxy.control.history.tiers import MAX_POINTS
 
@@ -26,7 +26,7 @@ class Reading:
         tag = history_view.etag(self._context.engine, past, what, name)
         if unchanged(request, tag):
             return web.Response(status=304, headers={"ETag": tag})
-        return as_json(history_view.history(self._context.engine, past, what, name), headers={"ETag": tag})
+        return in_json(await history_view.history(self._context.engine, past, what, name), headers={"ETag": tag})
 
     async def histories(self, request: web.Request) -> web.Response:
         past = self._kept(request)
@@ -35,16 +35,17 @@ class Reading:
         tag = history_view.etag(self._context.engine, past, what, "")
         if unchanged(request, tag):
             return web.Response(status=304, headers={"ETag": tag})
-        return as_json(history_view.overview(self._context.engine, past, what), headers={"ETag": tag})
+        return in_json(await history_view.overview(self._context.engine, past, what), headers={"ETag": tag})
 
     def _unix(self) -> float:
         return self._context.engine.keeper.unix(self._context.now())
 
-    def _kept(self, request: web.Request) -> History:
+    def _kept(self, request: web.Request) -> Past:
         scope.scope_of(request.query, self._context.engine, "sidecar")
-        if self._context.history is None:
+        past = self._context.history
+        if past is None or past.history is None:
             raise ApiError("not-found", "no history is kept: the configuration says history: off")
-        return self._context.history
+        return past
 
 
 def unchanged(request: web.Request, tag: str) -> bool:

@@ -14,11 +14,13 @@ from typing import Any
 
 from msgspec import Struct
 
+from proxy.control.api.portions import text_of
 from proxy.control.api.problems import ApiError
 from proxy.control.api.requests import MAX_DIGITS
 from proxy.control.engine import Engine
-from proxy.control.history.keeping import History
+from proxy.control.history.past import Past
 from proxy.control.history.series import FAMILIES, family, series
+from proxy.control.history.steps import TimeStep
 from proxy.control.history.tiers import STEPS, step_for, tier_for
 from proxy.control.state.state_file import StoreError
 
@@ -46,7 +48,7 @@ class Asked(Struct, frozen=True):
         return (self.end - self.start) // self.step
 
 
-def asked(query: Mapping[str, str], past: History, most: int, names: tuple[str, ...], now: float) -> Asked:
+def asked(query: Mapping[str, str], past: Past, most: int, names: tuple[str, ...], now: float) -> Asked:
     """What a query asks for. `now`: Unix seconds. Raises ApiError."""
     end = number(query, "to", ceil(now))
     start = number(query, "from", max(end - USUAL_RANGE, 0.0))
@@ -54,7 +56,7 @@ def asked(query: Mapping[str, str], past: History, most: int, names: tuple[str, 
         raise ApiError("invalid", f"from: found {start:.10g}; allowed: before to, which is {end:.10g}", "from")
     wanted = number(query, "step", 0.0, STEPS[-1])
     end = max(min(end, ceil(now)), start + 1)
-    step = step_for(start, end, max(wanted, (end - start) / most), past.seconds_from)
+    step = step_for(start, end, max(wanted, (end - start) / most), past.seconds_from(now))
     first = int(start) // step * step
     return Asked(first, max(ceil(end / step) * step, first + step), step, chosen(query, names))
 
@@ -88,7 +90,7 @@ def chosen(query: Mapping[str, str], usual: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def etag(engine: Engine, past: History, what: Asked, subject: str) -> str:
+def etag(engine: Engine, past: Past, what: Asked, subject: str) -> str:
     """The tag of an answer: it changes with what is asked for, with time, and with the audit."""
     until = min(past.until, what.end)
     names = ",".join(name for name in what.names if name not in FAMILIES or what.names != FAMILIES)
@@ -101,19 +103,27 @@ def hash_of(parts: Iterable[object]) -> str:
     return sha256("|".join(map(str, parts)).encode(errors="replace")).hexdigest()[:20]
 
 
-def history(engine: Engine, past: History, what: Asked, route: str) -> dict[str, Any]:
-    """The series of one route, and its changes."""
-    head = _head(past, what) | {"route": route}
-    return head | {"series": _series(past, what, route), "changes": _changes(engine, past, what, route)}
+async def history(engine: Engine, past: Past, what: Asked, route: str) -> str:
+    """The series of one route, and its changes, as JSON."""
+    head = _head(past, what) | {"route": route, "changes": _changes(engine, past, what, route)}
+    return with_member(text_of(head), "series", await _series(past, what, route))
 
 
-def overview(engine: Engine, past: History, what: Asked) -> dict[str, Any]:
-    """Few series of all routes, and all changes."""
-    routes = [{"route": name, "series": _series(past, what, name)} for name in engine.routes]
-    return _head(past, what) | {"routes": routes, "changes": _changes(engine, past, what, None)}
+async def overview(engine: Engine, past: Past, what: Asked) -> str:
+    """Few series of all routes, and all changes, as JSON."""
+    head = _head(past, what) | {"changes": _changes(engine, past, what, None)}
+    routes = [
+        with_member(text_of({"route": name}), "series", await _series(past, what, name)) for name in engine.routes
+    ]
+    return with_member(text_of(head), "routes", f"[{', '.join(routes)}]")
 
 
-def _head(past: History, what: Asked) -> dict[str, Any]:
+def with_member(document: str, name: str, text: str) -> str:
+    """An object in JSON with one more member, which is JSON already."""
+    return f'{document[:-1]}, "{name}": {text}}}'
+
+
+def _head(past: Past, what: Asked) -> dict[str, Any]:
     return {
         "scope": "sidecar",
         "from": what.start,
@@ -124,12 +134,16 @@ def _head(past: History, what: Asked) -> dict[str, Any]:
     }
 
 
-def _series(past: History, what: Asked, route: str) -> list[dict[str, Any]]:
-    steps = past.steps(route, what.start, what.end, tier_for(what.step))
-    return series(steps, what.start, what.step, what.n, what.names)
+async def _series(past: Past, what: Asked, route: str) -> str:
+    def make(steps: list[TimeStep]) -> str:
+        return text_of(series(steps, what.start, what.step, what.n, what.names))
+
+    return await past.read(route, what.start, what.end, tier_for(what.step), make)
 
 
-def _changes(engine: Engine, past: History, what: Asked, route: str | None) -> list[dict[str, Any]]:
+def _changes(engine: Engine, past: Past, what: Asked, route: str | None) -> list[dict[str, Any]]:
+    assert past.history is not None
+    marks = past.history.marks
     with suppress(StoreError):  # those that are known are shown; the file has a warning of its own
-        past.marks.update(engine.keeper.head.count)
-    return past.marks.of(route, what.start, what.end)
+        marks.update(engine.keeper.head.count)
+    return marks.of(route, what.start, what.end)

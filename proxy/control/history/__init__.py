@@ -6,7 +6,8 @@ gather     ticks → the counts of the second under way
 gauges     engine and board → split, scorecard, drift, and the counts that come with records
 shelf      blocks of steps in memory, bounded
 archive    blocks of steps on disk, bounded, in a thread
-keeping    the door: seconds → blocks → minutes → ten minutes, and what of them an answer needs
+keeping    seconds → blocks → minutes → ten minutes, and where the steps of an answer are
+past       the door: the history and its file
 series     steps → the series of an answer
 marks      the audit chain → the changes to mark
 """

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 from proxy.contracts.record import Tick
 from proxy.control.engine import Engine
@@ -26,10 +27,12 @@ from proxy.stats.board import Board
 MAX_JOINED_AT_ONCE = 4
 """Longer steps that are made in one look: some 2 ms each at full load."""
 
-SECONDS_KEPT = 3600
-
 ARMS_AT_LEAST = 3
 """Arms that a route is taken to have when it is decided which routes are followed."""
+
+
+Part = tuple[Tier, int, int]
+"""A tier, and a range of its blocks by their beginnings."""
 
 
 class History:
@@ -119,36 +122,55 @@ class History:
     def _join(self, tier: Tier, route: str, start: int) -> None:
         finer = TIERS[TIERS.index(tier) - 1]
         blocks = self.shelf.get(finer.step, route, start, start + tier.step)
-        for step in joined((each for block in blocks for each in unpacked(block.body)), tier.step):
+        for step in joined((each for block in blocks for each in block.steps()), tier.step):
             self.shelf.put(Block(tier.step, route, start, packed([encode(step)])))
+
+    def seal(self, now: float) -> None:
+        """Ends the second under way, and its block, before their time: the process ends."""
+        self._move_to(now)
+        if self._second is not None:
+            self._end_second(now)
+            self._end_block(self._second)
+
+    def take_up(self, blocks: Iterable[Block]) -> None:
+        """Takes blocks of an earlier process, of minutes and ten minutes that are not over yet."""
+        self.shelf.take_up(blocks)
+
+    def forget_stored(self) -> None:
+        """Lets go of blocks that are stored, and that no longer step is to be made of any more."""
+        for tier, finer in ((MINUTES, SECONDS), (TENS, MINUTES)):
+            self.shelf.let_go(finer.step, min(self.whole(tier), self._block - self._block % tier.step), stored=True)
+        self.shelf.let_go(TENS.step, self._block, stored=True)
 
     # -- what is known
 
-    def steps(self, route: str, start: int, end: int, tier: Tier) -> list[TimeStep]:
-        """The steps of a route in a range, in this tier, and where that is not made yet in finer ones."""
-        found: list[TimeStep] = []
-        cursor = start
+    def parts(self, start: int, end: int, tier: Tier) -> list[Part]:
+        """Where the steps of a range are, in this tier, and where that is not made yet in finer ones."""
+        found, cursor = [], start
         for each in reversed(TIERS[: TIERS.index(tier) + 1]):
-            whole = self.whole(each)
-            blocks = self.shelf.get(each.step, route, cursor - cursor % each.block, min(end, whole))
-            found += [step for block in blocks for step in unpacked(block.body) if cursor <= step.start < end]
-            cursor = max(cursor, min(end, whole))
-        return found + [step for step in self._open_steps(route) if start <= step.start < end]
+            until = (
+                end if each is SECONDS else min(end, self.whole(each))
+            )  # an earlier process may have been in this block
+            if until > cursor:
+                found.append((each, cursor - cursor % each.block, until))
+                cursor = until
+        return found
+
+    def held(self, route: str, parts: Iterable[Part], unstored: bool) -> list[Block]:
+        """The blocks of a route in memory, or those of them that are not stored."""
+        blocks = [block for tier, start, end in parts for block in self.shelf.get(tier.step, route, start, end)]
+        return [block for block in blocks if not (unstored and block.stored)]
+
+    def opened(self, route: str) -> list[TimeStep]:
+        """The steps of the block that is under way."""
+        steps = self._open.get(route)
+        return unpacked(packed(steps)) if steps else []
 
     def whole(self, tier: Tier) -> int:
         """Unix seconds up to which there are blocks of a tier."""
         due = [start for each, _, start in self._due if each is tier]
         end = self._block if tier is SECONDS else self._block - self._block % tier.step
         return min([end, *due])
-
-    def _open_steps(self, route: str) -> list[TimeStep]:
-        steps = self._open.get(route)
-        return unpacked(packed(steps)) if steps else []
-
-    @property
-    def seconds_from(self) -> int:
-        """Unix seconds from which on there may be steps of a second."""
-        return (self._second or 0) - SECONDS_KEPT
 
     def bounds_reached(self) -> dict[str, int]:
         """Counts of routes that are not followed, latencies without room, blocks that went unstored. Monotone."""

@@ -7,10 +7,11 @@ is lost then, and counted: its stretch is a gap in short steps, and is still in 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
+from proxy.control.history.steps import TimeStep, unpacked
 from proxy.control.history.tiers import TIERS
 
 MAX_BYTES = 3 << 20
@@ -29,15 +30,21 @@ class Block(Struct):
     body: bytes
     stored: bool = False
 
+    def steps(self) -> list[TimeStep]:
+        """What is in it. Raises ValueError on what is no block."""
+        return unpacked(self.body)
+
 
 class Shelf:
     """The blocks, in order of time by tier."""
 
-    __slots__ = ("_bytes", "_tiers", "lost")
+    __slots__ = ("_bytes", "_tiers", "gone", "lost")
 
     def __init__(self) -> None:
         self._tiers: dict[int, deque[Block]] = {tier.step: deque() for tier in TIERS}
         self._bytes = 0
+        self.gone = {tier.step: 0 for tier in TIERS}
+        """By tier Unix seconds before which blocks have gone from memory."""
         self.lost = 0
         """Blocks that went before they were stored. Monotone."""
 
@@ -56,9 +63,13 @@ class Shelf:
     def _drop(self) -> None:
         # A tier keeps what it has while a finer one has anything.
         blocks = next(blocks for blocks in self._tiers.values() if blocks)
-        gone = blocks.popleft()
-        self._bytes -= len(gone.body) + OVERHEAD
-        self.lost += not gone.stored
+        self.lost += not self._pop(blocks).stored
+
+    def _pop(self, blocks: deque[Block]) -> Block:
+        block = blocks.popleft()
+        self._bytes -= len(block.body) + OVERHEAD
+        self.gone[block.step] = block.start + 1
+        return block
 
     def get(self, step: int, route: str, start: int, end: int) -> list[Block]:
         """The blocks of a route in a tier that begin from `start` on and before `end`."""
@@ -72,9 +83,14 @@ class Shelf:
         """The blocks that are to be stored, oldest first in each tier."""
         return (block for blocks in self._tiers.values() for block in blocks if not block.stored)
 
-    def let_go(self, step: int, before: int) -> None:
-        """Drops the blocks of a tier that begin before `before`."""
+    def take_up(self, blocks: Iterable[Block]) -> None:
+        """Takes blocks that are older than all others of their tier, in order of time."""
+        for block in reversed(list(blocks)):
+            self._tiers[block.step].appendleft(block)
+            self._bytes += len(block.body) + OVERHEAD
+
+    def let_go(self, step: int, before: int, stored: bool = False) -> None:
+        """Drops the blocks of a tier that begin before `before`; `stored`: up to the first that is not stored."""
         blocks = self._tiers[step]
-        while blocks and blocks[0].start < before:
-            self._bytes -= len(blocks[0].body) + OVERHEAD
-            blocks.popleft()
+        while blocks and blocks[0].start < before and (blocks[0].stored or not stored):
+            self._pop(blocks)

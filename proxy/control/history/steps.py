@@ -80,7 +80,7 @@ class TimeStep(Struct, array_like=True):
 
 def fold(into: TimeStep, step: TimeStep) -> None:
     """Adds a later step to an earlier one, or to an empty one."""
-    into.seen += step.seen
+    into.seen = min(into.seen + step.seen, into.seconds or into.seen + step.seen)  # a second of two processes is one
     into.rejected += step.rejected
     for key, arm in step.arms.items():
         _fold_arm(into.arms.setdefault(key, ArmStep()), arm)
@@ -143,5 +143,5 @@ def unpacked(block: bytes) -> list[TimeStep]:
     """The steps of a block. Raises ValueError on what is none."""
     try:
         return _decode(zlib.decompress(block))
-    except (zlib.error, msgspec.MsgspecError) as error:
+    except (zlib.error, msgspec.MsgspecError, TypeError) as error:  # TypeError: it is no bytes, by a damaged file
         raise ValueError(f"no block of steps: {error}") from error

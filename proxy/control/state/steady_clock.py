@@ -13,6 +13,7 @@ is the wall clock: `skew` is how far that is ahead.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from math import isfinite
 from typing import Any
@@ -62,6 +63,15 @@ class SteadyClock:
     def reading(self) -> tuple[float, float, str]:
         """What the next process goes on from."""
         return self(), self._boot(), self._boot_id
+
+
+def clock_after(stored: Any, wall: float) -> SteadyClock:
+    """The clock of this machine, which goes on from an earlier process's last reading."""
+    return SteadyClock(stored, wall, _boot_seconds, boot_id(), time.monotonic)
+
+
+def _boot_seconds() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 def _goes_on(stored: Any, boot: float, this_boot: str) -> float | None:

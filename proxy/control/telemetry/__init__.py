@@ -3,6 +3,7 @@
 metrics        the Prometheus metrics, collected when they are scraped
 tokens         what language models say: times, tokens, cost
 fleet_metrics  the fleet that the sidecar is in
+history_metrics what is kept of the past
 forms          the forms of these: families, bounds of histograms
 journal        hands finished legs to whoever tells of single exchanges
 exchanges      puts the legs of an exchange together

@@ -40,6 +40,7 @@ BEYOND = re.compile(
     r"|a first stage with copies|a protocol whose bodies are read|what the answers say"
     r"|a user has to meet matching versions|a name of its own|a route of one release|^(\w[\w-]* \| )*\w[\w-]*$|a route$"
     r"|either here or releases|a route of this file|each name once"
+    r"|at least 600s: minutes|at least history.seconds|at least 1MiB$"
     r"|at least \d+MiB for workers|no baseline|it follows the candidate's|a baseline beside canary"
     r"|a price of each version|one currency|a file of its own|\d+ to \d+ bytes|a file that can be read|a file in PEM"
 )

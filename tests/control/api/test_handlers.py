@@ -38,7 +38,7 @@ def context_of(house: House) -> ApiContext:
     registry.register(EngineCollector(house.engine))
     registry.register(WorkerCollector(lambda: [status], dict))
     context = ApiContext(house.engine, house.board, registry, lambda: [status], lambda: house.now)
-    context.history = getattr(house, "history", None)
+    context.history = getattr(house, "past", None)
     return context
 
 

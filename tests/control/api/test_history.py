@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tests.control.api.test_handlers import Client, play, problem
-from tests.control.history.pasts import Past, legs
+from tests.control.history.pasts import Recorded, legs
 from tests.control.houses import House
 
 
 def test_who_has_an_answer_gets_none() -> None:
-    past = Past()
+    past = Recorded()
     past.tick(legs(5), after=0.5)
     past.tick(after=1.0)
 
@@ -32,4 +32,14 @@ def test_without_a_history_there_is_nothing() -> None:
     async def story(client: Client) -> None:
         await problem(await client.get("/v1/history"), 404)
 
-    play(House(Past().engine.settings), story)
+    play(House(Recorded().engine.settings), story)
+
+
+def test_a_history_that_is_turned_off_is_none() -> None:
+    past = Recorded()
+    past.past.use(None)
+
+    async def story(client: Client) -> None:
+        await problem(await client.get("/v1/routes/cancer/history"), 404)
+
+    play(past, story)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+
 import pytest
 
 from proxy.control.api.history_view import OVERVIEW, OVERVIEW_POINTS, asked, etag, history, overview
@@ -9,7 +12,7 @@ from proxy.control.api.problems import ApiError
 from proxy.control.history.series import FAMILIES
 from proxy.control.history.tiers import MAX_POINTS
 from proxy.release import transitions
-from tests.control.history.pasts import BEGAN, Past, legs
+from tests.control.history.pasts import BEGAN, Recorded, legs
 
 START = int(BEGAN)
 
@@ -28,9 +31,9 @@ START = int(BEGAN)
     ],
 )
 def test_a_range_is_on_the_bounds_of_steps_and_ends_now(query: dict[str, str], start: int, end: int, step: int) -> None:
-    past = Past()
+    past = Recorded()
     past.tick(after=0.0)
-    what = asked(query, past.history, MAX_POINTS, FAMILIES, BEGAN + 0.5)
+    what = asked(query, past.past, MAX_POINTS, FAMILIES, BEGAN + 0.5)
     assert (what.start, what.end, what.step) == (start, end, step)
 
 
@@ -46,21 +49,21 @@ def test_a_range_is_on_the_bounds_of_steps_and_ends_now(query: dict[str, str], s
     ],
 )
 def test_what_cannot_be_is_refused_by_name(query: dict[str, str], field: str) -> None:
-    past = Past()
+    past = Recorded()
     with pytest.raises(ApiError) as refused:
-        asked(query, past.history, MAX_POINTS, FAMILIES, BEGAN)
+        asked(query, past.past, MAX_POINTS, FAMILIES, BEGAN)
     assert refused.value.field == field
 
 
 def test_an_answer_has_its_axis_its_series_and_its_changes() -> None:
-    past = Past()
+    past = Recorded()
     past.tick(legs(5, 1), after=0.5)
     past.engine.command(
         "cancer", "split", lambda s: transitions.split(s, {"v2": 20.0}, "x", past.now), "ann", "x", past.now
     )
     past.tick(legs(4), after=1.0)
-    what = asked({"from": str(START), "series": "requests,share"}, past.history, MAX_POINTS, FAMILIES, past.now)
-    shown = history(past.engine, past.history, what, "cancer")
+    what = asked({"from": str(START), "series": "requests,share"}, past.past, MAX_POINTS, FAMILIES, past.now)
+    shown = json.loads(asyncio.run(history(past.engine, past.past, what, "cancer")))
     assert (shown["from"], shown["to"], shown["until"]) == (START, START + 2, START + 1)
     assert shown["times"] == {"start": START, "step": 1, "n": 2}
     assert {each["name"]: each["values"] for each in shown["series"]} == {"share": [20.0, None], "requests": [5, None]}
@@ -68,11 +71,11 @@ def test_an_answer_has_its_axis_its_series_and_its_changes() -> None:
 
 
 def test_all_routes_have_few_series() -> None:
-    past = Past()
+    past = Recorded()
     past.tick(legs(5, 1), after=0.5)
     past.tick(after=1.0)
-    what = asked({}, past.history, OVERVIEW_POINTS, OVERVIEW, past.now)
-    shown = overview(past.engine, past.history, what)
+    what = asked({}, past.past, OVERVIEW_POINTS, OVERVIEW, past.now)
+    shown = json.loads(asyncio.run(overview(past.engine, past.past, what)))
     (route,) = shown["routes"]
     assert what.step == 60 and what.n <= OVERVIEW_POINTS + 1
     assert [each["name"] for each in route["series"]] == ["requests", "outcome.failed", "latency.p99"]
@@ -80,12 +83,12 @@ def test_all_routes_have_few_series() -> None:
 
 
 def test_a_tag_changes_with_time_with_changes_and_with_what_is_asked() -> None:
-    past = Past()
+    past = Recorded()
     past.tick(after=0.5)
 
     def tag(subject: str = "cancer", **query: str) -> str:
-        what = asked({"from": str(START - 60), **query}, past.history, MAX_POINTS, FAMILIES, past.now)
-        return etag(past.engine, past.history, what, subject)
+        what = asked({"from": str(START - 60), **query}, past.past, MAX_POINTS, FAMILIES, past.now)
+        return etag(past.engine, past.past, what, subject)
 
     first = tag()
     assert first == tag() and len({first, tag("other"), tag(step="60"), tag(series="share")}) == 4

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 from proxy.control.api.handlers import application
 from proxy.control.api.openapi import describe
 from tests.control.api.test_handlers import context_of
-from tests.control.history.pasts import Past
+from tests.control.history.pasts import Recorded
 from tests.control.houses import arm, canary_release, section, settings
 
 CHECKS = [
@@ -41,7 +41,7 @@ def address() -> Iterator[str]:
     where: list[str] = []
 
     async def serve() -> web.AppRunner:
-        house = Past(settings(section("r"), section("s", split=(), release=canary_release())))
+        house = Recorded(settings(section("r"), section("s", split=(), release=canary_release())))
         for _ in range(3):
             house.tick(
                 arm("v1", "primary", 30, 1, 0.9, route="r"), arm("v2", "canary", 4, 0, 0.1, route="r"), after=1.0

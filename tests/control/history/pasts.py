@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from proxy.contracts.histogram import bucket
+from proxy.contracts.operation import HistoryKept
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Settings
-from proxy.control.history.keeping import History
+from proxy.control.history.past import Past, steps_of
+from proxy.control.history.steps import TimeStep
+from proxy.control.history.tiers import Tier
 from tests.control.houses import House, settings
 
 BEGAN = 1_200_000.0
 """A moment at the beginning of ten minutes."""
 
 
-class Past(House):
-    """`History` beside an engine; `now` is both clocks."""
+class Recorded(House):
+    """A `Past` beside an engine, with the file at `path`; `now` is both clocks."""
 
-    def __init__(self, configured: Settings | None = None, now: float = BEGAN) -> None:
+    def __init__(
+        self, configured: Settings | None = None, now: float = BEGAN, path: str = "", kept: HistoryKept | None = None
+    ) -> None:
         super().__init__(configured or settings(), now=now)
-        self.history = History(self.engine, self.board)
+        self.past = Past(self.engine, self.board, path)
+        self.past.use(kept or HistoryKept())
+        assert self.past.history is not None
+        self.history = self.past.history
+
+    def steps(self, start: int, end: int, tier: Tier, route: str = "cancer") -> list[TimeStep]:
+        """The steps of a route that are in memory."""
+        held = self.history.held(route, self.history.parts(start, end, tier), unstored=False)
+        return steps_of(held, self.history.opened(route), start, end)
 
     def tick(self, *arms: ArmTick, after: float = 0.1, **more: object) -> None:
         self.now += after

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from proxy.control.history.series import series
 from proxy.control.history.tiers import SECONDS, TENS, TIERS, tier_for
-from tests.control.history.pasts import BEGAN, Past, legs
+from tests.control.history.pasts import BEGAN, Recorded, legs
 
 START = int(BEGAN)
 
@@ -17,9 +17,9 @@ EVENTS = st.lists(
 )
 
 
-def counted(past: Past, start: int, end: int, step: int) -> list[int | None]:
+def counted(past: Recorded, start: int, end: int, step: int) -> list[int | None]:
     n = (end - start) // step
-    steps = past.history.steps("cancer", start, end, tier_for(step))
+    steps = past.steps(start, end, tier_for(step))
     shown = series(steps, start, step, n, ["requests"])
     return next((each["values"] for each in shown if each["role"] == "primary"), [None] * n)
 
@@ -29,7 +29,7 @@ def counted(past: Past, start: int, end: int, step: int) -> list[int | None]:
 def test_sums_over_any_steps_are_those_of_the_ticks(
     events: list[tuple[float, int, int]], step: int, settled: bool
 ) -> None:
-    past, sent = Past(), 0
+    past, sent = Recorded(), 0
     for after, n, bad in events:
         past.tick(legs(n + bad, bad), after=after)
         sent += n + bad
@@ -48,7 +48,7 @@ def test_sums_over_any_steps_are_those_of_the_ticks(
 
 
 def test_a_gap_is_unknown_and_a_second_without_requests_is_zero() -> None:
-    past = Past()
+    past = Recorded()
     past.tick(legs(5), after=0.5)
     past.tick(after=1.0)
     past.silence(3.0)
@@ -58,7 +58,7 @@ def test_a_gap_is_unknown_and_a_second_without_requests_is_zero() -> None:
 
 
 def test_minutes_and_ten_minutes_are_made_of_seconds() -> None:
-    past = Past()
+    past = Recorded()
     for _ in range(1300):
         past.tick(legs(2, 1), after=1.0)
         past.history.look(past.now)
@@ -66,15 +66,15 @@ def test_minutes_and_ten_minutes_are_made_of_seconds() -> None:
     assert past.history.whole(TENS) == START + 1200
     assert past.history.whole(SECONDS) >= START + 1290
     for tier in TIERS:
-        steps = past.history.steps("cancer", START, START + 1200, tier)
+        steps = past.steps(START, START + 1200, tier)
         assert {step.seconds for step in steps} == {tier.step} and sum(step.seen for step in steps) == 1199
 
 
 def test_a_route_beyond_the_room_is_not_followed_and_said() -> None:
-    past = Past()
+    past = Recorded()
     past.history.room = 0
     past.tick(legs(5), after=0.5)
     past.tick(legs(5), after=1.0)
     past.tick(legs(5), after=1.0)
-    assert past.history.steps("cancer", START, START + 60, SECONDS) == []
+    assert past.steps(START, START + 60, SECONDS) == []
     assert past.history.bounds_reached()["history_arms"] == 3

@@ -8,10 +8,13 @@ import pytest
 from msgspec import Struct
 from prometheus_client.core import Metric
 
+from proxy.contracts.operation import HistoryKept
 from proxy.control.capture.writer import CaptureWriter
 from proxy.control.certificates import CertificateFiles, Certificates
+from proxy.control.history.past import Past
 from proxy.control.notify import Notifier
 from proxy.control.telemetry.certificate_metrics import CertificateCollector
+from proxy.control.telemetry.history_metrics import HistoryCollector
 from proxy.control.telemetry.journal import Journal
 from proxy.control.telemetry.metrics import MetricSources, registry
 from tests.control.houses import House
@@ -37,6 +40,8 @@ class Quiet:
 
 def families(house: House) -> dict[str, Family]:
     """By the name that is shown: counters end with `_total`."""
+    past = Past(house.engine, house.board, "")
+    past.use(HistoryKept())
     sources = MetricSources(
         board=house.board,
         engine=house.engine,
@@ -46,10 +51,12 @@ def families(house: House) -> dict[str, Family]:
         capture=CaptureWriter(),
         journal=Journal(Quiet()),
         now=lambda: house.now,
+        bounds=(past.bounds_reached,),
     )
     files = CertificateFiles(lambda _: {}, lambda *_: pytest.fail("nobody looks"), lambda _: None)
     certificates = Certificates(files, lambda: house.engine.settings, lambda _: None, lambda: house.now)
     made = registry(sources)
+    made.register(HistoryCollector(past))
     made.register(CertificateCollector(certificates))
     return {_shown(metric): _family(metric) for metric in made.collect() if metric.name.startswith("penumbra_")}
 

@@ -1,0 +1,260 @@
+"""Blocks of steps on disk: a SQLite file beside the state file, which nothing waits for.
+
+- It is written some seconds late and without a sync for each write: what a crash takes is seconds of history.
+- Steps are let go by age, counted by the clock of durations, which no wall clock moves; when the file is full the
+  oldest go, whatever their age.
+- Steps that are ahead of the wall clock (it was set back) are let go at the start: nobody can tell when they were.
+- A file that is damaged is put aside, and another one begun. One of something else, or of another version, is left as
+  it is, and not used.
+
+All methods may block, and belong into one thread at a time. They raise ArchiveError.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import pairwise
+
+from proxy import files
+from proxy.control.history.shelf import Block
+from proxy.control.history.steps import encode, joined, packed, unpacked
+from proxy.control.history.tiers import TIERS, Tier
+
+log = logging.getLogger("penumbra.history")
+
+APPLICATION_ID = 0x50454E48
+SCHEMA_VERSION = 1
+
+SCHEMA_SQL = f"""
+PRAGMA auto_vacuum = INCREMENTAL;
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {SCHEMA_VERSION};
+CREATE TABLE blocks (
+    step INTEGER NOT NULL, route TEXT NOT NULL, start INTEGER NOT NULL, made REAL NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (step, route, start)
+) WITHOUT ROWID;
+CREATE INDEX by_age ON blocks (step, made);
+"""
+
+LOG_BYTES = 4 << 20
+"""Bytes of SQLite's log beside the file, which come to its bound."""
+CACHE_KIB = 256
+"""KiB of memory that SQLite has for pages; its usual two megabytes are for other uses."""
+FULL = 0.9
+"""Part of its bound from which on the oldest steps are let go."""
+LET_GO = 0.05
+"""Part of the steps that go at once."""
+ASIDE = ".damaged"
+"""Ending of the name under which a damaged file is put aside; one before it goes."""
+BESIDE = ("-wal", "-shm", "-journal")
+
+
+class ArchiveError(Exception):
+    """The file cannot be used, read or written; the message says why."""
+
+
+class StepArchive:
+    """The file at `path`; `limit`: bytes that it may take."""
+
+    def __init__(self, path: str, limit: int) -> None:
+        self._path, self.limit = path, limit
+        self._db: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self.let_go = 0
+        """Blocks that went because the file was full. Monotone."""
+
+    def begin(self, unix: int) -> list[Block]:
+        """Opens the file, makes the longer steps that an end before their time kept from being made, and returns the
+        blocks of those that are not over. `unix`: seconds by the wall clock."""
+        db = self._opened()
+        try:
+            return self._caught_up(db, unix)
+        except (sqlite3.Error, ValueError) as error:
+            raise ArchiveError(f"{self._path}: cannot be read: {error}") from error
+
+    def write(self, blocks: Iterable[Block], now: float) -> None:
+        """Stores blocks, all or none. `now`: seconds by the clock of durations."""
+        try:
+            db = self._opened()
+            with db:
+                db.execute("BEGIN IMMEDIATE")
+                for block in blocks:
+                    _put(db, block, now)
+        except (sqlite3.Error, OSError) as error:
+            raise ArchiveError(f"{self._path}: cannot be written: {error}") from error
+
+    def trim(self, oldest: dict[int, float]) -> None:
+        """Lets go of steps that were made before `oldest`, by tier in seconds, and of the oldest where there is no
+        room."""
+        try:
+            db = self._opened()
+            with db:
+                for step, before in oldest.items():
+                    db.execute("DELETE FROM blocks WHERE step = ? AND made < ?", (step, before))
+            self._make_room(db)
+            db.execute("PRAGMA incremental_vacuum")
+        except (sqlite3.Error, OSError) as error:
+            raise ArchiveError(f"{self._path}: cannot be trimmed: {error}") from error
+
+    def read(self, step: int, route: str, start: int, end: int) -> list[Block]:
+        """The blocks of a route in a tier that begin from `start` on and before `end`."""
+        text = "SELECT start, body FROM blocks WHERE step = ? AND route = ? AND start >= ? AND start < ? ORDER BY start"
+        try:
+            rows = self._opened().execute(text, (step, route, start, end)).fetchall()
+        except sqlite3.Error as error:
+            raise ArchiveError(f"{self._path}: cannot be read: {error}") from error
+        return [Block(step, route, begin, body, stored=True) for begin, body in rows]
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, SQLite's log included; 0: there is none."""
+        found = 0
+        for ending in ("", *BESIDE):
+            with suppress(OSError):
+                found += os.stat(self._path + ending).st_size
+        return found
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._db is not None:
+            with suppress(sqlite3.Error):
+                self._db.close()
+            self._db = None
+
+    # -- how
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._db is not None and _id(self._path) == self._file:
+            return self._db
+        self.close()  # somebody took the file away: what is written to it would be lost
+        try:
+            files.refuse_irregular(self._path)
+            self._db = self._connect()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise ArchiveError(f"{self._path}: cannot be opened: {error}") from error
+            self._put_aside(error)
+            self._db = self._connect()
+        except OSError as error:
+            raise ArchiveError(f"{self._path}: cannot be opened: {error.strerror}") from error
+        self._file = _id(self._path)
+        return self._db
+
+    def _connect(self) -> sqlite3.Connection:
+        files.create(self._path, 0o644)
+        db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        try:
+            self._recognise(db)
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
+            db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            size = db.execute("PRAGMA page_size").fetchone()[0]
+            db.execute(f"PRAGMA max_page_count = {max(self.limit // size, 64)}")
+            if (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+                raise sqlite3.DatabaseError(found)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _recognise(self, db: sqlite3.Connection) -> None:
+        application, version = (
+            db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+        )
+        if not application and not version and not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            db.executescript(SCHEMA_SQL)
+        elif application != APPLICATION_ID:
+            raise ArchiveError(f"{self._path}: is a SQLite file of something else, and is not touched")
+        elif version != SCHEMA_VERSION:
+            raise ArchiveError(
+                f"{self._path}: has schema {version}, this Penumbra reads {SCHEMA_VERSION}: use the version that wrote "
+                "it, or move the file away"
+            )
+
+    def _put_aside(self, error: Exception) -> None:
+        aside = self._path + ASIDE
+        log.warning("%s is damaged (%s): it is put aside as %s, and another one begun", self._path, error, aside)
+        try:
+            os.replace(self._path, aside)
+        except OSError as why:
+            raise ArchiveError(f"{self._path}: is damaged, and cannot be put aside: {why.strerror}") from why
+        for ending in BESIDE:
+            with suppress(OSError):
+                os.unlink(self._path + ending)
+
+    def _caught_up(self, db: sqlite3.Connection, unix: int) -> list[Block]:
+        ahead = db.execute("DELETE FROM blocks WHERE start > ?", (unix,)).rowcount
+        if ahead:
+            log.warning("%s: %d blocks of history are ahead of the clock, and are let go", self._path, ahead)
+        for finer, tier in pairwise(TIERS):
+            _join_all(db, finer, tier, unix)
+        found: list[Block] = []
+        for finer, tier in pairwise(TIERS):
+            text = "SELECT route, start, body FROM blocks WHERE step = ? AND start >= ? ORDER BY start"
+            rows = db.execute(text, (finer.step, unix - unix % tier.step))
+            found += [Block(finer.step, route, start, body, stored=True) for route, start, body in rows]
+        return found
+
+    def _make_room(self, db: sqlite3.Connection) -> None:
+        pages, free = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count"))
+        most = max(self.limit // db.execute("PRAGMA page_size").fetchone()[0], 64)
+        if pages - free <= FULL * most:
+            return
+        count = db.execute("SELECT count(*) FROM blocks").fetchone()[0]
+        part = max(int(count * max(LET_GO, 1.0 - FULL * most / (pages - free))), 1)
+        oldest = "SELECT step, route, start FROM blocks ORDER BY made LIMIT ?"
+        with db:
+            self.let_go += db.execute(f"DELETE FROM blocks WHERE (step, route, start) IN ({oldest})", (part,)).rowcount
+
+
+def _put(db: sqlite3.Connection, block: Block, now: float) -> None:
+    """Stores a block, joined with what an earlier process stored of the same stretch."""
+    key = (block.step, block.route, block.start)
+    before = db.execute("SELECT body FROM blocks WHERE step = ? AND route = ? AND start = ?", key).fetchone()
+    body = block.body if before is None else merged(before[0], block.body, block.step)
+    db.execute("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?, ?)", (*key, now, body))
+
+
+def merged(one: bytes, other: bytes, step: int) -> bytes:
+    """Two blocks of one stretch as one; one that cannot be read has nothing."""
+    try:
+        earlier = unpacked(one)
+    except ValueError:
+        return other
+    return packed([encode(each) for each in joined([*earlier, *unpacked(other)], step)])
+
+
+def _join_all(db: sqlite3.Connection, finer: Tier, tier: Tier, unix: int) -> None:
+    """Makes the steps of a tier that are over and were not made, of those that are there of the finer one."""
+    text = (
+        "SELECT DISTINCT route, start - start % :long FROM blocks AS b WHERE step = :short AND start < :now "
+        "AND NOT EXISTS (SELECT 1 FROM blocks AS c WHERE c.step = :long AND c.route = b.route "
+        "AND c.start = b.start - b.start % :long)"
+    )
+    names = {"long": tier.step, "short": finer.step, "now": unix - unix % tier.step}
+    with db:
+        for route, start in db.execute(text, names).fetchall():
+            where = (finer.step, route, start, start + tier.step)
+            rows = db.execute(
+                "SELECT body, made FROM blocks WHERE step = ? AND route = ? AND start >= ? AND start < ?", where
+            ).fetchall()
+            steps = joined((each for body, _ in rows for each in unpacked(body)), tier.step)
+            made = max(made for _, made in rows)
+            for step in steps:
+                db.execute(
+                    "INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?, ?)",
+                    (tier.step, route, start, made, packed([encode(step)])),
+                )
+
+
+def _id(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,181 @@
+"""The history with its file: sums are those of the ticks whatever ends, and a disk that fails takes nothing with it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proxy.contracts.operation import HistoryKept
+from proxy.control.history import shelf
+from proxy.control.history.past import file_of
+from proxy.control.history.series import series
+from proxy.control.history.tiers import tier_for
+from tests.control.history.pasts import BEGAN, Recorded, legs
+
+START = int(BEGAN)
+FOR_EVER = HistoryKept(seconds=1e6, minutes=1e6)
+AFTER = st.sampled_from([0.0, 0.1, 0.4, 1.0, 3.0, 9.0, 65.0, 700.0, 4000.0])
+EVENTS = st.lists(st.tuples(st.sampled_from(["tick", "store", "restart"]), AFTER, st.integers(0, 50)), max_size=25)
+
+
+async def requests(past: Recorded, start: int, end: int, step: int) -> list[int | None]:
+    """The requests of the primary, as an answer has them."""
+    n = (end - start) // step
+
+    def make(steps: object) -> list[int | None]:
+        shown = series(steps, start, step, n, ["requests"])  # type: ignore[arg-type]
+        return next((each["values"] for each in shown if each["role"] == "primary"), [None] * n)
+
+    return await past.past.read("cancer", start, end, tier_for(step), make)
+
+
+async def restarted(past: Recorded, path: str) -> Recorded:
+    await past.past.close(past.now)
+    after = Recorded(now=past.now, path=path, kept=FOR_EVER)
+    await after.past.store(after.now)
+    return after
+
+
+@settings(max_examples=60, deadline=None)
+@given(EVENTS, st.sampled_from([1, 10, 60, 600]))
+def test_sums_are_those_of_the_ticks_over_restarts(events: list[tuple[str, float, int]], step: int) -> None:
+    async def story(path: str) -> None:
+        past, sent = Recorded(path=path, kept=FOR_EVER), 0
+        for what, after, n in events:
+            if what == "tick":
+                past.tick(legs(n), after=after)
+                sent += n
+            elif what == "store":
+                past.silence(after)
+                await past.past.store(past.now)
+            else:
+                past = await restarted(past, path)
+        past.silence(1.5)
+        end = (int(past.now) // 600 + 1) * 600
+        assert sum(value or 0 for value in await requests(past, START, end, step)) == sent
+        again = await restarted(past, path)
+        assert sum(value or 0 for value in await requests(again, START, end, step)) == sent, "all of it is stored"
+        assert not past.past.faults and not again.past.faults
+        await again.past.close(again.now)
+
+    with TemporaryDirectory() as folder:
+        asyncio.run(story(f"{folder}/state.db.history"))
+
+
+def test_a_kill_takes_seconds(tmp_path: Path) -> None:
+    async def story() -> None:
+        path = str(tmp_path / "x.history")
+        past = Recorded(path=path)
+        for _ in range(90):
+            past.tick(legs(1), after=1.0)
+            past.history.look(past.now)
+            await past.past.store(past.now)
+        killed = Recorded(now=past.now + 30.0, path=path)
+        await killed.past.store(killed.now)
+        shown = await requests(killed, START, START + 120, 1)
+        assert shown[1:90] == [1] * 89 and set(shown[90:]) == {None}
+        assert await requests(killed, START, START + 60, 60) == [59]
+        await killed.past.close(killed.now)
+        await past.past.close(past.now)
+
+    asyncio.run(story())
+
+
+def test_a_file_that_cannot_be_used_is_a_warning_and_memory_goes_on(tmp_path: Path) -> None:
+    async def story() -> None:
+        folder = tmp_path / "later"
+        past = Recorded(path=str(folder / "x.history"))
+        for _ in range(30):
+            past.tick(legs(1), after=1.0)
+            await past.past.store(past.now)
+        assert "cannot be opened" in past.past.faults["cancer"] and past.past.errors == 30
+        assert sum(value or 0 for value in await requests(past, START, START + 60, 1)) == 29
+        folder.mkdir()
+        await past.past.store(past.now)
+        assert past.past.faults == {} and past.past.size > 0
+        assert sum(value or 0 for value in await requests(past, START, START + 60, 1)) == 29
+        await past.past.close(past.now)
+
+    asyncio.run(story())
+
+
+def test_memory_is_bounded_without_a_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelf, "MAX_BYTES", 20_000)
+
+    async def story() -> None:
+        past = Recorded(path=str(tmp_path / "gone" / "x.history"))
+        for _ in range(2000):
+            past.tick(legs(1), after=1.0)
+            past.history.look(past.now)
+            assert past.past.memory <= 20_000
+        await past.past.store(past.now)
+        assert past.past.bounds_reached()["history_memory"] > 0
+        since = past.past.seconds_from(past.now)
+        assert START < since < past.now, "an answer about before has minutes"
+        minutes = await requests(past, START, START + 1980, 60)
+        assert minutes == [59, *[60] * 32]
+        await past.past.close(past.now)
+
+    asyncio.run(story())
+
+
+def test_what_is_too_old_is_let_go(tmp_path: Path) -> None:
+    async def story() -> None:
+        past = Recorded(path=str(tmp_path / "x.history"))
+        past.past.use(HistoryKept(seconds=600.0, minutes=1200.0))
+        for _ in range(2500):
+            past.tick(legs(1), after=1.0)
+            past.history.look(past.now)
+            if past.seq % 10 == 0:
+                await past.past.store(past.now)
+        await past.past.close(past.now)
+        again = Recorded(now=past.now, path=str(tmp_path / "x.history"))
+        await again.past.store(again.now)
+        seconds = await requests(again, START, int(past.now), 1)
+        minutes = await requests(again, START, START + 2460, 60)
+        assert 600 <= sum(value is not None for value in seconds) <= 690
+        assert 20 <= sum(value is not None for value in minutes) <= 23
+        await again.past.close(again.now)
+
+    asyncio.run(story())
+
+
+def test_looking_stores_now_and_then(tmp_path: Path) -> None:
+    async def story() -> None:
+        past = Recorded(path=str(tmp_path / "x.history"))
+        for _ in range(3):
+            past.tick(legs(1), after=10.0)
+            past.past.look(past.now)
+            while list(past.history.shelf.unstored()):
+                await asyncio.sleep(0.001)
+                past.now += 1.0
+                past.past.look(past.now)
+        assert past.past.size > 0
+        await past.past.close(past.now)
+
+    asyncio.run(story())
+
+
+def test_a_history_in_memory_keeps_what_it_is_told_to() -> None:
+    past = Recorded()
+    past.past.use(HistoryKept(seconds=600.0, minutes=1200.0))
+    for _ in range(2500):
+        past.tick(legs(1), after=1.0)
+        past.past.look(past.now)
+    assert 600 <= len(past.steps(START, int(past.now), tier_for(1))) <= 611
+    assert past.past.size == 0 and file_of(":memory:") == "" and file_of("a.db") == "a.db.history"
+
+
+def test_a_history_that_is_turned_off_counts_nothing() -> None:
+    past = Recorded()
+    past.past.use(None)
+    past.tick(legs(5))
+    past.past.look(past.now)
+    assert past.past.history is None and past.past.memory == 0
+    past.past.use(HistoryKept())
+    assert past.past.history is not None
