@@ -81,6 +81,9 @@ class Metric(Struct, frozen=True):
     """Whether less is worse, so that buckets hold one over the value, and the quantile is that of those."""
     survives_promotion: bool = True
     """Whether it can guard a promoted version, which has no second arm any more."""
+    events: str = "bad ones"
+    """What a rate counts, as people say it; likewise what of: errors of requests."""
+    of: str = "observations"
 
 
 def _latency(name: str, quantile: float, title: str, text: str, most: str, ratio: str = "1.2") -> Metric:
@@ -99,6 +102,8 @@ _ROWS = (
         title="error rate",
         text="Part of the requests that failed: no answer, or status 500 and above.",
         limits={"max": "0.02", "max_ratio": "2", "max_increase": "0.02"},
+        events="errors",
+        of="requests",
     ),
     Metric(
         name="refusal_rate",
@@ -108,6 +113,8 @@ _ROWS = (
         title="refusal rate",
         text="Part of the inferences that the version refused: status 3xx or 4xx.",
         limits={"max": "0.1", "max_ratio": "2", "max_increase": "0.03"},
+        events="refusals",
+        of="inferences",
     ),
     Metric(
         name="abandonment_rate",
@@ -117,6 +124,8 @@ _ROWS = (
         title="abandonment rate",
         text="Part of the live inferences whose client left before the answer was complete.",
         limits={"max": "0.1", "max_ratio": "2", "max_increase": "0.03"},
+        events="abandonments",
+        of="inferences",
     ),
     Metric(
         name="invalid_rate",
@@ -126,6 +135,8 @@ _ROWS = (
         title="invalid rate",
         text="Part of the analysed answers of a successful status that are none: an error, empty, unreadable, NaN.",
         limits={"max": "0.02", "max_ratio": "2", "max_increase": "0.01"},
+        events="invalid answers",
+        of="analysed answers",
     ),
     Metric(
         name="latency",
@@ -234,6 +245,8 @@ _ROWS = (
         title="contract violations",
         text="Part of the rows that break a rule of the data contract.",
         limits={"max": "0.01", "max_ratio": "2"},
+        events="violations",
+        of="rows",
     ),
     Metric("accuracy", "score", "fraction", "labels", "accuracy", "Of labelled predictions.", _SCORE),
     Metric("f1", "score", "fraction", "labels", "F1", "Of labelled predictions.", _SCORE),

@@ -53,6 +53,10 @@ class Verdict(Struct, frozen=True):
     """Whether nobody asked for the line, and it is part of the scorecard all the same."""
     route: str = ""
     """The route that the figures are of, in a release over several; "": of the one that is asked about."""
+    own: float | None = None
+    """The candidate's figure, whatever of it is held against the limit."""
+    n_reference: int = 0
+    """Observations that `reference` rests on."""
 
 
 class RouteState(Struct, frozen=True):

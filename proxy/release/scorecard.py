@@ -34,11 +34,11 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from proxy.contracts.evidence import FALSE_PASS, Evidence
-from proxy.contracts.metrics import METRICS, MetricSource
+from proxy.contracts.metrics import METRICS
 from proxy.contracts.release import Outcome, Verdict
 from proxy.contracts.settings import Guard, Limit, Stage
 from proxy.release.limits import AGAINST_PRIMARY, VALUES, Bound, beyond
-from proxy.release.sentences import evidence_words, sentence
+from proxy.release.sentences import evidence_words, more_of, sentence
 
 MAX_PROVABLE_RATE = 0.5
 """Rate of the primary up to which a margin has to be proved: one that is bad more often than not is no yardstick, and
@@ -49,14 +49,6 @@ MIN_OBSERVATIONS = 100
 """Records that a line needs to pass without early proof: a rate of 3 % shows itself in 100 with 95 %."""
 LEANING_EVIDENCE = 10.0
 """A healthy candidate ever gets here with probability 0.1 at most; one that does waits until it is clear."""
-
-_COUNTED: dict[MetricSource, str] = {
-    "ticks": "canary inferences",
-    "bodies": "analysed inferences",
-    "pairs": "compared answers",
-    "labels": "labels",
-}
-"""What of the candidate counts for a metric, by its source: bodies that are looked at may be a sample."""
 RATE = " at the present rate"
 """Stands behind a number that is an estimate."""
 
@@ -137,6 +129,8 @@ def _judge(bound: Bound, e: Evidence | None, terms: Terms, version: str) -> Verd
         shadow=e.shadow,
         n_shadow=e.n_shadow,
         aim=name == "min_gain",
+        own=shown.value,
+        n_reference=shown.n_reference,
     )
 
 
@@ -175,14 +169,14 @@ def _ladder(e: Evidence, name: str, limit: float, terms: Terms) -> tuple[Outcome
         return "undecided", f"no data of the {e.against}", None
     if e.n < terms.enough:
         more = terms.enough - e.n
-        return "undecided", _more(e.metric, more), more
-    hint = "" if e.needed is None else f", {_more(e.metric, e.needed)}{RATE}"
+        return "undecided", more_of(e.metric, more), more
+    hint = "" if e.needed is None else f", {more_of(e.metric, e.needed)}{RATE}"
     if e.log_breach >= log(LEANING_EVIDENCE):
         return "undecided", f"leans to a breach{hint}", e.needed
     if _by_noise(e) and e.n_reference < terms.enough:
         needed = ceil((terms.enough - e.n_reference) * e.n / e.n_reference)
         why = "above the limit, and too little is known of the primary's disagreement with itself"
-        return "undecided", f"{why}, {_more(e.metric, needed)}{RATE}", needed
+        return "undecided", f"{why}, {more_of(e.metric, needed)}{RATE}", needed
     if terms.proof and has_margin(e.metric, name, limit) and _provable(e):
         return "undecided", f"not proved yet{hint or ', and not at the present rate'}", e.needed
     return "pass", "not proved, nothing speaks against it" if has_margin(e.metric, name, limit) else "", None
@@ -192,7 +186,7 @@ def _aim(e: Evidence, limit: float, terms: Terms) -> tuple[Outcome, str, int | N
     if e.log_pass is not None and e.log_pass >= terms.winner:
         more = f" by more than {limit:g}" if limit else ""
         return "pass", f"proved: better than the primary{more}" + (f", {e.claim}" if e.claim else ""), None
-    more = "not at the present rate" if e.needed is None else _more(e.metric, e.needed) + RATE
+    more = "not at the present rate" if e.needed is None else more_of(e.metric, e.needed) + RATE
     return "undecided", f"not proved yet, {more}", e.needed
 
 
@@ -214,10 +208,6 @@ def _proved(e: Evidence) -> bool:
 def _by_noise(e: Evidence) -> bool:
     """Whether a candidate would lean to a breach, did the primary not differ from itself."""
     return e.log_alone is not None and e.log_alone >= log(LEANING_EVIDENCE) > e.log_breach
-
-
-def _more(metric: str, needed: int) -> str:
-    return f"about {needed:,} more {_COUNTED[METRICS[metric].source]}"
 
 
 def _resting(e: Evidence, outcome: Outcome) -> Evidence:

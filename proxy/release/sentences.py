@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from math import exp, isinf, isnan, log, sqrt
+from math import exp, isfinite, isinf, isnan, log, sqrt
 
 from proxy.contracts.evidence import Evidence, Reference
-from proxy.contracts.metrics import METRICS
+from proxy.contracts.metrics import METRICS, MetricSource
 from proxy.contracts.release import Outcome
 from proxy.release.limits import AGAINST_PRIMARY, LEAST, Bound, beyond
 
@@ -20,11 +20,20 @@ _WORDS = {
     "max_psi": " PSI",
     "min_gain": " gain",
 }
+_WANTED: dict[MetricSource, str] = {
+    "ticks": "canary inferences",
+    "bodies": "analysed inferences",
+    "pairs": "compared answers",
+    "labels": "labels",
+}
+"""What of the candidate counts for a metric, by its source: bodies that are looked at may be a sample."""
 LARGE_LOG = log(1e9)
 """Natural logarithm from which on evidence is said as a power of ten."""
 SMALL_SHARE = 0.1
 """Share of the requests of both arms up to which a candidate is said to have a small one; by their counts, three
 standard errors of a binomial share aside."""
+WHOLE = 1e-9
+"""Distance from a whole number, for each observation, up to which a rate is that of a count: weighted ones are none."""
 EXPLAINED_RATIO = 1.5
 """Times the primary's latency up to which a tenth of its traffic may be the reason by itself: 1.41 was measured, at the
 median of two equal servers on a busy machine."""
@@ -59,6 +68,24 @@ def evidence_words(log_evidence: float, threshold: float) -> str:
     return f"evidence {odds(log_evidence)} to 1, {odds(threshold)} needed"
 
 
+def counted(metric: str, rate: float | None, n: int) -> str:
+    """A rate as the count that it is of how many; as a part where it is none.
+
+    >>> counted("error_rate", 0.0, 1204), counted("error_rate", 0.5, 9), counted("error_rate", None, 9)
+    ('0 errors of 1,204 requests', 'errors: 0.5 of 9 requests', 'errors: unknown of 9 requests')
+    """
+    row = METRICS[metric]
+    count = -1.0 if rate is None or not isfinite(rate) else rate * n
+    if count >= 0.0 and abs(count - round(count)) <= WHOLE * max(n, 1):
+        return f"{round(count):,} {row.events} of {n:,} {row.of}"
+    return f"{row.events}: {'unknown' if rate is None else _number(rate)} of {n:,} {row.of}"
+
+
+def more_of(metric: str, needed: int) -> str:
+    """How many more observations a decision needs."""
+    return f"about {needed:,} more {_WANTED[METRICS[metric].source]}"
+
+
 def odds(log_evidence: float) -> str:
     """Evidence that is given by its natural logarithm, as a number that can be read."""
     if isnan(log_evidence) or isinf(log_evidence):
@@ -91,6 +118,9 @@ def _found(bound: Bound, e: Evidence, value: float | None, outcome: Outcome, by_
     named = f"{metric}{_WORDS[name]}"
     if value is None:
         times = f"limit {_number(limit)} times" if name == "max_ratio" else f"limit {_number(limit)}"
+        if METRICS[metric].kind == "rate" and e.value == 0.0 == e.reference:
+            theirs = counted(metric, e.reference, e.n_reference)
+            return f"{metric}: {counted(metric, e.value, e.n)}, {theirs} at the {e.against}, {times}"
         return f"{metric} {_number(e.value)} against {_number(e.reference)} at the {e.against}, {times}"
     too_much = beyond(name, value, limit)
     if outcome == "pass" and too_much and by_noise:
@@ -126,8 +156,10 @@ def _sign(value: float, limit: float) -> str:
 
 def _number(value: float | None) -> str:
     if value is None:
-        return "none"
-    return "infinite" if isinf(value) else f"{value:.3g}"
+        return "nothing"
+    if isnan(value):
+        return "no number"
+    return f"{'minus ' * (value < 0)}infinite" if isinf(value) else f"{value:.3g}"
 
 
 def _by_share(bound: Bound, e: Evidence, value: float | None, outcome: Outcome) -> str:

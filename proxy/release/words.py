@@ -9,18 +9,27 @@ from math import isfinite, isnan
 
 from proxy.contracts.metrics import METRICS
 from proxy.contracts.release import Verdict
-from proxy.release.sentences import evidence_words
+from proxy.release.sentences import counted, more_of, odds
 
 _UNITS = {"seconds": " s"}
-_BOUNDS = {
-    "max": "at most",
-    "min": "at least",
-    "max_ratio": "at most, times the primary's,",
-    "max_increase": "above the primary's by at most",
-    "max_drop": "below the primary's by at most",
-    "max_psi": "a PSI of at most",
-    "min_gain": "better than the primary by at least",
+_ALLOWED = {
+    "max": "at most {}",
+    "min": "at least {}",
+    "max_ratio": "at most {} times the primary's",
+    "max_increase": "at most {} above the primary's",
+    "max_drop": "at most {} below the primary's",
+    "max_psi": "a PSI of at most {}",
+    "min_gain": "better than the primary by more than {}",
 }
+"""What is asked, by the name of the limit."""
+_HELD = {
+    "max_ratio": "{} times the primary's",
+    "max_increase": "{} above the primary's",
+    "max_drop": "{} below the primary's",
+    "max_psi": "a PSI of {}",
+    "min_gain": "better by {}",
+}
+"""What is held against the limit, likewise; of the others it is the figure itself."""
 
 
 def figure(value: float | str | None, unit: str = "") -> str:
@@ -46,11 +55,11 @@ def words_of(verdict: Verdict, since: str = "", threshold: float | None = None) 
     - `threshold`: natural logarithm of the evidence of a breach
     """
     began = f", since {since}" if since else ""
-    of = f"{verdict.n:,} of {verdict.version or 'the candidate'}"
     lost = f", {verdict.lost:,} more were lost" if verdict.lost else ""
+    of = f"{verdict.n:,} {_observed(verdict.metric)} of {verdict.version or 'the candidate'}"
     return {
-        "says": f"{_title(verdict)}: {verdict.outcome}, {_value(verdict)}",
-        "on": f"{of}{lost}{began}" if verdict.n else f"nothing{lost}{began}",
+        "says": f"{_title(verdict)}: {verdict.outcome}. {_measured(verdict)}. Allowed: {_allowed(verdict)}.",
+        "on": f"{of if verdict.n else 'nothing yet'}{lost}{began}",
         "changes": _changes(verdict, threshold),
     }
 
@@ -60,36 +69,71 @@ def _title(verdict: Verdict) -> str:
     return metric.title if metric else verdict.metric
 
 
-def _value(verdict: Verdict) -> str:
+_OBSERVED = {"ticks": "requests", "bodies": "analysed answers", "pairs": "compared answers", "labels": "labels"}
+
+
+def _observed(metric: str) -> str:
+    row = METRICS.get(metric)
+    return _OBSERVED[row.source] if row else "observations"
+
+
+def _allowed(verdict: Verdict) -> str:
+    return _ALLOWED.get(verdict.bound, "{}").format(figure(verdict.limit, _unit(verdict, "max_ratio", "max_psi")))
+
+
+def _unit(verdict: Verdict, *without: str) -> str:
+    """The unit of what is held against the limit; bounds `without` have none."""
     metric = METRICS.get(verdict.metric)
-    unit = metric.unit if metric and verdict.bound != "max_ratio" else ""
-    limit = f"allowed: {_BOUNDS.get(verdict.bound, verdict.bound)} {figure(verdict.limit, unit)}"
+    return metric.unit if metric and verdict.bound not in without else ""
+
+
+def _measured(verdict: Verdict) -> str:
+    """The candidate's figure, the primary's, and what of both is held against the limit."""
     if not verdict.n:
-        return f"no data; {limit}"
-    return f"{_measured(verdict, unit)}; {limit}"
+        return "There is no data"
+    if verdict.bound not in _HELD or verdict.bound == "max_psi":
+        return _own(verdict, verdict.value)
+    parts = [_own(verdict, verdict.own), f"the primary: {_theirs(verdict)}", _held(verdict)]
+    return "; ".join(part for part in parts if part)
 
 
-def _measured(verdict: Verdict, unit: str) -> str:
-    theirs = figure(verdict.reference, unit)
-    if verdict.bound != "max_ratio":
-        return f"{figure(verdict.value, unit)}" + (
-            f" (the primary's is {theirs})" if verdict.reference is not None else ""
-        )
+def _own(verdict: Verdict, value: float | str | None) -> str:
+    metric = METRICS.get(verdict.metric)
+    if metric and metric.kind == "rate" and value is not None:
+        return counted(verdict.metric, float(value), verdict.n)
+    return _HELD["max_psi"].format(figure(value)) if verdict.bound == "max_psi" else figure(value, _unit(verdict))
+
+
+def _theirs(verdict: Verdict) -> str:
+    metric = METRICS.get(verdict.metric)
+    if metric and metric.kind == "rate" and verdict.reference is not None and verdict.n_reference:
+        return counted(verdict.metric, verdict.reference, verdict.n_reference)
+    return figure(verdict.reference, _unit(verdict))
+
+
+def _held(verdict: Verdict) -> str:
+    """The ratio or difference; "" where both figures say it: 0 of both have none."""
     if verdict.value is None:
-        return "both are zero" if verdict.reference == 0.0 else f"no ratio: the primary's is {theirs}"
-    if not isfinite(verdict.value):
-        return "infinite, since the primary's is zero"
-    return f"{figure(verdict.value)} times the primary's, which is {theirs}"
+        return "" if verdict.reference == 0.0 else "neither ratio nor difference can be told"
+    if verdict.bound == "max_ratio" and not isfinite(verdict.value) and not isnan(verdict.value):
+        return "a ratio of infinite, since the primary's is zero"
+    return _HELD[verdict.bound].format(figure(verdict.value, _unit(verdict, "max_ratio")))
 
 
 def _changes(verdict: Verdict, threshold: float | None) -> str:
     """What it would take for another verdict."""
-    odds = "" if threshold is None else f" (now: {evidence_words(verdict.log_breach, threshold)})"
+    have = f"evidence of a breach is {odds(verdict.log_breach)} to 1"
+    now = have if threshold is None else f"{have}, {odds(threshold)} to 1 is needed"
     if verdict.outcome == "fail":
-        return f"it stands for this release: a new one begins with new evidence{odds}"
+        return f"It stands for this release; a new one begins with new evidence ({now})."
     if verdict.moot:
-        return "there can be no data at present, and nothing waits for it"
+        return "There can be no data at present, and nothing waits for it."
     if verdict.outcome == "pass":
-        return f"it fails when the evidence of a breach suffices{odds}"
-    more = f"about {verdict.needed:,} more" if verdict.needed is not None else "not at the present rate"
-    return f"it is decided after {more}{odds}" if verdict.needed is not None else f"{more}{odds}"
+        return f"It fails once there is enough evidence ({now})."
+    if verdict.needed is None:
+        return f"Nothing will at the present rate ({now})."
+    return f"It is decided after {_more(verdict.metric, verdict.needed)} at the present rate ({now})."
+
+
+def _more(metric: str, needed: int) -> str:
+    return more_of(metric, needed) if metric in METRICS else f"about {needed:,} more"

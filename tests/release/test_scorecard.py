@@ -46,7 +46,11 @@ def line(guard: Guard = ERRORS, enough: int = MIN_OBSERVATIONS, **changes: Any) 
             "leans to a breach, about 70 more canary inferences at the present rate",
         ),
         ({"log_breach": 1.0}, "pass", "ratio 2, which is no evidence that it is above the limit 1.5"),
-        ({"value": 0.0, "reference": 0.0}, "pass", "error_rate 0 against 0 at the primary, limit 1.5 times"),
+        (
+            {"value": 0.0, "reference": 0.0},
+            "pass",
+            "0 errors of 500 requests, 0 errors of 4,500 requests at the primary, limit 1.5",
+        ),
         ({"log_pass": 3.0, "claim": "so"}, "pass", ": proved: so"),
         ({"log_breach": -5.0, "lost": 50}, "pass", "lost=50"),
         ({"reference": 0.0, "log_breach": 99.0}, "fail", "error_rate ratio infinite > limit 1.5"),

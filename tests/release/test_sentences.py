@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from math import log
+from math import inf, log, nan
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from loadtests.statistics.scorecard import KINDS, Arm
 from loadtests.statistics.scorecard import World as Outcomes
 from loadtests.statistics.worlds import CANDIDATE, PER_TICK, PRIMARY, ROUTE, World, ticks
+from proxy.contracts.evidence import Evidence
+from proxy.contracts.metrics import METRICS
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.release import Verdict
 from proxy.contracts.settings import ASSUMED, Guard, Limit
 from proxy.contracts.table import Role
+from proxy.release.limits import VALUES
 from proxy.release.scorecard import judge
 from proxy.stats.agreement.comparer import PairResult
 from proxy.stats.board import Board
@@ -131,3 +137,29 @@ def read(verdict: Verdict) -> None:
         value = float("inf") if found[2] == "infinite" else float(found[2])
         assert (value > float(found[4])) is (found[3] == ">") or value == pytest.approx(float(found[4]), rel=1e-2)
     assert "undefined" not in said and "none against" not in said
+
+
+figures = st.one_of(st.none(), st.sampled_from([0.0, inf, -inf, nan]), st.floats(0.0, 1e6))
+
+
+@given(
+    st.builds(
+        Evidence,
+        metric=st.sampled_from(sorted(METRICS)),
+        version=st.just("v2"),
+        value=figures,
+        reference=figures,
+        n=st.integers(0, 10**6),
+        n_reference=st.integers(0, 10**6),
+        log_breach=st.one_of(st.sampled_from([inf, -inf, nan]), st.floats(-100.0, 100.0)),
+        log_alone=st.one_of(st.none(), st.floats(-10.0, 10.0)),
+        shadow=figures,
+        n_shadow=st.integers(0, 9),
+        answers=st.integers(0, 10**6),
+    ),
+    st.sampled_from(sorted(VALUES)),
+    st.floats(0.0, 100.0),
+)
+def test_no_sentence_says_a_number_that_is_none(e: Evidence, name: str, limit: float) -> None:
+    (verdict,) = judge([replace(e, limit=name)], Guard({e.metric: Limit(**{name: limit})}), "v2")
+    assert not re.search(r"\b(nan|inf|None|undefined|null)\b", verdict.sentence), verdict

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from math import inf, isfinite, nan
+import re
+from math import inf, log, nan
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -14,52 +16,99 @@ from proxy.release.limits import VALUES
 from proxy.release.sentences import odds
 from proxy.release.words import figure, words_of
 
-figures = st.one_of(st.none(), st.sampled_from([0.0, inf, 1e-9, 1e9, 0.5]), st.floats(0.0, 1e6))
+NO_WORDS = re.compile(r"\b(nan|inf|None|undefined|null)\b")
+figures = st.one_of(st.none(), st.sampled_from([0.0, inf, -inf, nan, 1e-9, 1e9, 0.5]), st.floats(0.0, 1e6))
+logs = st.one_of(st.sampled_from([inf, -inf, nan, 0.0]), st.floats(-1e4, 1e6))
 
 verdicts = st.builds(
     Verdict,
-    metric=st.sampled_from(sorted(METRICS)),
+    metric=st.sampled_from([*sorted(METRICS), "a_metric_that_is_no_more"]),
     outcome=st.sampled_from(["pass", "fail", "undecided"]),
     value=figures,
-    limit=st.floats(0.0, 100.0),
-    n=st.integers(0, 10**9),
+    limit=st.one_of(st.none(), st.floats(0.0, 100.0)),
+    n=st.one_of(st.just(0), st.integers(0, 10**9)),
     lost=st.integers(0, 10**6),
     sentence=st.just(""),
     needed=st.one_of(st.none(), st.integers(0, 10**9)),
     version=st.sampled_from(["", "v2"]),
-    bound=st.sampled_from(sorted(VALUES)),
+    bound=st.sampled_from(["", *sorted(VALUES)]),
     reference=figures,
-    log_breach=st.floats(-1e4, 1e6),
+    log_breach=logs,
     moot=st.booleans(),
+    own=figures,
+    n_reference=st.one_of(st.just(0), st.integers(0, 10**9)),
 )
 
 
-@given(verdicts, st.sampled_from(["", "2026-11-29 03:04:05 UTC"]), st.one_of(st.none(), st.floats(1.0, 20.0)))
+@given(verdicts, st.sampled_from(["", "2026-11-29 03:04:05 UTC"]), st.one_of(st.none(), logs))
 def test_no_verdict_says_a_number_that_is_none(verdict: Verdict, since: str, threshold: float | None) -> None:
     words = words_of(verdict, since, threshold)
-    said = " ".join(words.values())
-    assert not {"inf", "nan", "None", "undefined", "null"} & set(said.replace(",", " ").replace(";", " ").split())
+    assert not NO_WORDS.search(" ".join(words.values())), words
     assert verdict.outcome in words["says"]
     assert since in words["on"]
     assert f"{verdict.n:,}" in words["on"] or not verdict.n
     assert words["changes"]
-
-
-@given(verdicts)
-def test_what_is_infinite_and_what_are_two_zeros_are_told_apart(verdict: Verdict) -> None:
-    said = words_of(verdict)["says"]
-    if not verdict.n:
-        assert "no data" in said
-    elif verdict.bound == "max_ratio" and verdict.value is not None:
-        assert ("infinite" in said.partition(";")[0]) == (not isfinite(verdict.value) or verdict.reference == inf)
-    elif verdict.bound == "max_ratio" and verdict.reference == 0.0:
-        assert "both are zero" in said
+    assert ("no data" in words["says"]) is (not verdict.n)
 
 
 @given(verdicts, st.integers(0, 10**9))
 def test_an_undecided_verdict_says_what_it_needs(verdict: Verdict, needed: int) -> None:
-    verdict = replace(verdict, outcome="undecided", needed=needed, moot=False)
-    assert f"{needed:,}" in words_of(verdict)["changes"]
+    undecided = replace(verdict, outcome="undecided", needed=needed, moot=False)
+    assert f"about {needed:,} more" in words_of(undecided)["changes"]
+
+
+RATIO = Verdict(
+    *("error_rate", "pass", None, 1.5, 1204, 0, ""),
+    version="v2",
+    bound="max_ratio",
+    reference=0.0,
+    own=0.0,
+    n_reference=9120,
+)
+INFINITE = "301 errors of 1,204 requests; the primary: 0 errors of 9,120 requests; a ratio of infinite"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {},
+            "error rate: pass. 0 errors of 1,204 requests; the primary: 0 errors of 9,120 requests. Allowed",
+        ),
+        ({"value": inf, "own": 0.25}, INFINITE),
+        (
+            {"value": 2.0, "own": 0.5, "reference": 0.25},
+            "2,280 errors of 9,120 requests; 2 times the primary's. Allowed",
+        ),
+        ({"reference": None, "n_reference": 0}, "the primary: missing; neither ratio nor difference can be told"),
+        ({"bound": "max", "value": 0.25, "limit": 0.1}, "pass. 301 errors of 1,204 requests. Allowed: at most 0.1."),
+        ({"bound": "max", "value": 0.0, "limit": 0.0}, "0 errors of 1,204 requests. Allowed: at most zero."),
+        (
+            {"bound": "max_increase", "value": 0.0, "limit": 0.02},
+            "zero above the primary's. Allowed: at most 0.02 above",
+        ),
+        (
+            {"metric": "latency_p99", "own": 0.12, "reference": 0.1, "value": 1.2},
+            "0.12 s; the primary: 0.1 s; 1.2 times",
+        ),
+        ({"metric": "input_drift", "bound": "max_psi", "value": 0.3}, "a PSI of 0.3. Allowed: a PSI of at most 1.5"),
+        ({"metric": "accuracy", "bound": "min", "value": 0.0, "limit": 0.9}, "pass. zero. Allowed: at least 0.9"),
+    ],
+)
+def test_what_a_verdict_says(changes: dict[str, object], said: str) -> None:
+    assert said in words_of(replace(RATIO, **changes))["says"]
+
+
+def test_what_it_rests_on_and_what_would_change_it() -> None:
+    words = words_of(replace(RATIO, lost=3), "then", log(1000.0))
+    assert words["on"] == "1,204 requests of v2, 3 more were lost, since then"
+    assert (
+        words["changes"]
+        == "It fails once there is enough evidence (evidence of a breach is 1 to 1, 1,000 to 1 is needed)."
+    )
+    assert "stands for this release" in words_of(replace(RATIO, outcome="fail"))["changes"]
+    assert "Nothing will at the present rate" in words_of(replace(RATIO, outcome="undecided"))["changes"]
+    assert words_of(replace(RATIO, n=0))["on"] == "nothing yet"
 
 
 def test_figures_that_are_none() -> None:
