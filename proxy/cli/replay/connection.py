@@ -27,15 +27,54 @@ MAX_TIMES = 512
 """Times of pieces that are noted of a streamed answer."""
 
 
-class SentRequest:
-    """One request under way. `done` gets the answer, once."""
+class ServerTally:
+    """What came of the requests to a server.
 
-    __slots__ = ("again", "answer", "began", "deadline", "done", "last", "message", "pieces", "size", "streamed")
+    - `answered`, `lost`: requests by what came of them
+    - `fault`: why the last one had no answer
+    """
+
+    __slots__ = ("answered", "fault", "lost")
+
+    def __init__(self) -> None:
+        self.answered = self.lost = 0
+        self.fault = ""
+
+    def note(self, failure: str) -> None:
+        """Counts a request; `failure`: why it has no answer, or ""."""
+        if failure:
+            self.lost += 1
+            self.fault = failure
+        else:
+            self.answered += 1
+
+
+class SentRequest:
+    """One request under way. `done` gets the answer, once; `tally` counts it."""
+
+    __slots__ = (
+        "again",
+        "answer",
+        "began",
+        "deadline",
+        "done",
+        "last",
+        "message",
+        "pieces",
+        "size",
+        "streamed",
+        "tally",
+    )
 
     def __init__(
-        self, message: RequestMessage, done: Callable[[LiveAnswer], None], began: float, patience: float
+        self,
+        message: RequestMessage,
+        done: Callable[[LiveAnswer], None],
+        tally: ServerTally,
+        began: float,
+        patience: float,
     ) -> None:
-        self.message, self.done, self.began = message, done, began
+        self.message, self.done, self.tally, self.began = message, done, tally, began
         self.deadline, self.last = began + patience, inf
         self.answer = LiveAnswer()
         self.pieces: list[bytes] = []
@@ -70,6 +109,7 @@ class SentRequest:
             answer.ending = b""
         if failure:
             answer.status, answer.body = 0, None
+        self.tally.note(failure)
         self.done(answer)
 
 

@@ -37,10 +37,14 @@ class RequestMessage(NamedTuple):
     """It is a HEAD: its answer has no body."""
 
 
+MAX_HEADS = 64
+"""Heads of late that are kept, since few differ."""
+
+
 class Addressed:
     """Writes requests for one server. `version`: where it is; its rewrites are those of its name."""
 
-    __slots__ = ("_authority", "_base_path", "_extra", "_heads", "_plan")
+    __slots__ = ("_authority", "_base_path", "_extra", "_heads", "_plan", "_starts")
 
     def __init__(self, settings: Settings, section: RouteSettings, version: Version) -> None:
         rewrite, credential = settings.rewrites.get(version.name), settings.credentials.get(version.name)
@@ -48,27 +52,41 @@ class Addressed:
         self._authority, self._base_path = version.authority.encode(), version.base_path.encode()
         self._extra = b"x-penumbra-shadow: %b\r\n" % version.name.encode()
         self._heads: dict[tuple[str, str, bytes], Http1RequestHead] = {}
+        self._starts: dict[tuple[str, str, bytes], tuple[bytes, bool, bool]] = {}
 
     def message(self, asked: Captured) -> RequestMessage:
         """The request. Raises Unwritable where the version cannot have it, or nobody can."""
+        if self._plan is not None:
+            return self._rewritten(asked, self._plan)
+        key = asked.method, asked.path, asked.request_fields
+        known = self._starts.get(key) or self._start(asked, key)
+        start, head_only, bodiless = known
+        return RequestMessage(_written(start, asked.request_id, asked.request or b"", bodiless), head_only)
+
+    def _start(self, asked: Captured, key: tuple[str, str, bytes]) -> tuple[bytes, bool, bool]:
+        """A head up to what differs from request to request, and whether it is a HEAD, or may have no body."""
+        head = self._head(asked)
+        if len(self._starts) >= MAX_HEADS:
+            self._starts.clear()
+        known = self._starts[key] = self._begun(head, self._authority)
+        return known
+
+    def _begun(self, head: RequestHead, authority: bytes) -> tuple[bytes, bool, bool]:
+        start = write.request_head(head, self._base_path, authority, self._extra)[:-2]
+        return start, head.method == b"HEAD", head.method in BODILESS
+
+    def _rewritten(self, asked: Captured, plan: RewritePlan) -> RequestMessage:
         head: RequestHead = self._head(asked)
         body = asked.request or b""
-        authority = self._authority
-        if self._plan is not None:
-            rewritten = self._plan.applied(self._head(asked).varied(head.fields, len(body), b""), body, True)
-            authority = self._plan.authority(head) or authority
-            head, body = rewritten.head, body if rewritten.body is None else rewritten.body
-            head.length = None  # it is written below
-        extra, request_id = self._extra, asked.request_id.encode("latin-1", "replace")
-        if _REQUEST_ID.fullmatch(request_id):
-            extra += b"x-request-id: %b\r\n" % request_id
-        if body or head.method not in BODILESS:
-            extra += b"content-length: %d\r\n" % len(body)
-        start = write.request_head(head, self._base_path, authority, extra)
-        return RequestMessage(start + body, head.method == b"HEAD")
+        rewritten = plan.applied(self._head(asked).varied(head.fields, len(body), b""), body, True)
+        authority = plan.authority(head) or self._authority
+        head, body = rewritten.head, body if rewritten.body is None else rewritten.body
+        head.length = None  # it is written below
+        start, head_only, bodiless = self._begun(head, authority)
+        return RequestMessage(_written(start, asked.request_id, body, bodiless), head_only)
 
     def _head(self, asked: Captured) -> Http1RequestHead:
-        """The head without its framing, which is that of the body at hand; those of late are kept, since few differ."""
+        """The head without its framing, which is that of the body at hand."""
         key = asked.method, asked.path, asked.request_fields
         head = self._heads.get(key)
         if head is None:
@@ -76,7 +94,17 @@ class Addressed:
             if not (_METHOD.fullmatch(method) and _TARGET.fullmatch(target) and _FIELDS.fullmatch(key[2])):
                 raise Unwritable("rewrite_path", NO_HEAD)
             head = Http1RequestHead(method, self._authority, target, key[2])
-            if len(self._heads) >= 64:
+            if len(self._heads) >= MAX_HEADS:
                 self._heads.clear()
             self._heads[key] = head
         return head
+
+
+def _written(start: bytes, request_id: str, body: bytes, bodiless: bool) -> bytes:
+    """A request, from the beginning of its head."""
+    named = request_id.encode("latin-1", "replace")
+    if _REQUEST_ID.fullmatch(named):
+        start = b"%bx-request-id: %b\r\n" % (start, named)
+    if body or not bodiless:
+        return b"%bcontent-length: %d\r\n\r\n%b" % (start, len(body), body)
+    return start + b"\r\n"

@@ -29,6 +29,9 @@ SLICE_SECONDS = 0.01
 """Seconds for which exchanges are read without a look at the sockets: of a large capture none may be replayable."""
 LOOK_SECONDS = 0.1
 """Seconds between two looks at deadlines, and between two reports of the progress."""
+JUDGED_AT_ONCE = 64
+"""Answers that come before they are judged, unless nothing else is under way: some clocks cost as much as a request.
+What has come is judged at each look at deadlines, too."""
 NOISE_PERCENT = 20.0
 """Percent of the requests that a primary beside the candidate gets twice, where the route does not say."""
 
@@ -49,24 +52,36 @@ class Bounds(Struct, frozen=True):
 
 
 class _Legs:
-    """The requests of one exchange that are under way."""
+    """The requests of one exchange that are under way: a method for each takes its answer, and `finish` gets all."""
 
-    __slots__ = ("_answers", "_finish", "_open", "place")
+    __slots__ = ("_candidate", "_finish", "_noise", "_open", "_place", "_primary")
 
-    def __init__(self, place: Place, legs: int, finish: Callable[[Place, dict[str, LiveAnswer]], None]) -> None:
-        self.place, self._open, self._finish = place, legs, finish
-        self._answers: dict[str, LiveAnswer] = {}
+    def __init__(self, place: Place, legs: int, finish: Callable[[Place, Replayed], None]) -> None:
+        self._place, self._open, self._finish = place, legs, finish
+        self._primary: LiveAnswer | None = None
+        self._noise: LiveAnswer | None = None
+        self._candidate: LiveAnswer
 
-    def done(self, leg: str) -> Callable[[LiveAnswer], None]:
-        """What takes the answer of one of them."""
+    def candidate(self, answer: LiveAnswer) -> None:
+        """That of the candidate."""
+        self._candidate = answer
+        self._took()
 
-        def take(answer: LiveAnswer) -> None:
-            self._answers[leg] = answer
-            self._open -= 1
-            if not self._open:
-                self._finish(self.place, self._answers)
+    def primary(self, answer: LiveAnswer) -> None:
+        """That of the primary beside it."""
+        self._primary = answer
+        self._took()
 
-        return take
+    def noise(self, answer: LiveAnswer) -> None:
+        """The primary's second one."""
+        self._noise = answer
+        self._took()
+
+    def _took(self) -> None:
+        self._open -= 1
+        if not self._open:
+            place = self._place
+            self._finish(place, Replayed(place.exchange, self._candidate, self._primary, self._noise))
 
 
 class ReplayRun:
@@ -89,6 +104,7 @@ class ReplayRun:
     ) -> None:
         self._rest = rest
         self._source, self._judge, self._bounds, self._progress = source, judge, bounds, progress
+        self._concurrency = bounds.concurrency
         self._candidate, self._primary = candidate, primary
         self._servers = [candidate] if primary is None else [candidate, primary]
         self._compared = Compared(judge.trial.section.analysis.ignore)
@@ -97,7 +113,7 @@ class ReplayRun:
         self._exhausted = self._scheduled = False
         self._began = 0.0
         self._first: float | None = None
-        self._under_way = self.sent = 0
+        self._under_way = self._came = self.sent = 0
         self.late = self.analysis = 0.0
         self._over: asyncio.Future[Ending]
 
@@ -117,7 +133,11 @@ class ReplayRun:
                 server.close()
 
     def interrupt(self) -> None:
-        """Ends it; what was judged is kept."""
+        """Ends it; what has come is judged, and kept."""
+        try:
+            self._judge_ready()
+        except Exception as error:  # noqa: BLE001  as in `_go_on`
+            self._fail(error)
         self._end("interrupted")
 
     def _end(self, ending: Ending) -> None:
@@ -137,18 +157,22 @@ class ReplayRun:
             server.expire(now)
             if server.silent:
                 self._fail(server.unreachable())
+        self._came = JUDGED_AT_ONCE
+        self._go_on()
         self._progress()
         asyncio.get_running_loop().call_later(LOOK_SECONDS, self._watch)
 
     # -- reading and sending
 
     def _go_on(self) -> None:
-        """Sends what may be sent now."""
-        if self._over.done() or self._scheduled:
+        """Sends what may be sent now, and judges what is due."""
+        if self._over.done():
             return
         try:
-            self._send_some()
-            self._settle()
+            if not self._scheduled:
+                self._send_some()
+            while self._is_due() and self._settle() and not self._scheduled:
+                self._send_some()
         except Exception as error:  # noqa: BLE001  `run` raises it; without that it would wait for ever
             self._fail(error)
 
@@ -161,7 +185,7 @@ class ReplayRun:
         self._go_on()
 
     def _send_some(self) -> None:
-        until = monotonic() + SLICE_SECONDS
+        until = 0.0
         while self._has_room():
             exchange = self._upcoming or next(self._source, None)
             self._upcoming = None
@@ -173,16 +197,19 @@ class ReplayRun:
                 self._later(wait)
                 return
             self._send(exchange)
-            if monotonic() >= until:
+            now = monotonic()
+            until = until or now + SLICE_SECONDS
+            if now >= until:
                 self._later(0.0)
                 return
 
     def _has_room(self) -> bool:
-        if self._exhausted or self._over.done() or self._order.full:
+        if self._under_way >= self._concurrency or self._exhausted or self._over.done() or self._order.full:
             return False
-        if self._bounds.requests is not None and self.sent >= self._bounds.requests:
-            return False
-        return self._under_way < self._bounds.concurrency
+        return not self._is_enough()
+
+    def _is_enough(self) -> bool:
+        return self._bounds.requests is not None and self.sent >= self._bounds.requests
 
     def _wait_for(self, exchange: CapturedExchange) -> float:
         """Seconds until an exchange is due."""
@@ -201,19 +228,24 @@ class ReplayRun:
         asked = exchange.asked
         if place.reason or asked is None:
             return
+        candidate, primary = self._candidate, self._primary
         try:
-            messages = [server.message(asked) for server in self._servers]
+            message = candidate.message(asked)
+            beside = primary.message(asked) if primary is not None else message
         except Unwritable as unwritable:
             place.reason = f"it cannot be written for the version: {unwritable}"
             return
-        asks = list(zip(("candidate", "primary"), self._servers, messages, strict=False))
-        if self._primary is not None and self._is_noise(exchange):
-            asks.append(("noise", self._primary, messages[1]))
         self._under_way += 1
         self.sent += 1
-        legs = _Legs(place, len(asks), self._finish)
-        for leg, server, message in asks:
-            server.ask(message, legs.done(leg))
+        if primary is None:
+            candidate.ask(message, _Legs(place, 1, self._finish).candidate)
+            return
+        twice = self._is_noise(exchange)
+        legs = _Legs(place, 2 + twice, self._finish)
+        candidate.ask(message, legs.candidate)
+        primary.ask(beside, legs.primary)
+        if twice:
+            primary.ask(beside, legs.noise)
 
     def _is_noise(self, exchange: CapturedExchange) -> bool:
         source, number = exchange.key
@@ -221,15 +253,34 @@ class ReplayRun:
 
     # -- answers
 
-    def _finish(self, place: Place, answers: dict[str, LiveAnswer]) -> None:
+    def _finish(self, place: Place, came: Replayed) -> None:
         self._under_way -= 1
-        came = Replayed(place.exchange, answers["candidate"], answers.get("primary"), answers.get("noise"))
+        self._came += 1
         self._order.settle(place, came)
         self._go_on()
 
-    def _settle(self) -> None:
-        """Judges what is complete, in its order, and ends where that was all, or enough."""
+    def _is_due(self) -> bool:
+        """Whether enough has come to be judged at a time, or nothing more comes before it is."""
+        if self._over.done():
+            return False
+        return self._came >= JUDGED_AT_ONCE or not self._under_way or self._exhausted or self._order.full
+
+    def _settle(self) -> bool:
+        """Judges what is complete, in its order, and ends where that was all, or enough; whether anything was."""
+        held, self._came = len(self._order), 0
         before = thread_time()
+        self._judge_ready()
+        self.analysis += thread_time() - before
+        if not (self._order or self._upcoming is not None or self._over.done()):
+            if self._exhausted:
+                self._at_the_end()
+            elif self._is_enough():
+                self._end_unless_silent("requests")
+        return len(self._order) < held
+
+    def _judge_ready(self) -> None:
+        if self._over.done():
+            return
         judge = self._judge
         for place in self._order.ready():
             if place.replayed is not None:
@@ -238,14 +289,7 @@ class ReplayRun:
                 judge.skip(place.exchange, place.reason)
             if judge.decided and not self._bounds.everything:
                 self._end_unless_silent("decided")
-                break
-        self.analysis += thread_time() - before
-        if self._order or self._upcoming is not None:
-            return
-        if self._exhausted:
-            self._at_the_end()
-        elif self._bounds.requests is not None and self.sent >= self._bounds.requests:
-            self._end_unless_silent("requests")
+                return
 
     def _at_the_end(self) -> None:
         """Ends with the capture, or goes on behind a survey that has decided nothing."""
@@ -261,7 +305,7 @@ class ReplayRun:
 
     def _end_unless_silent(self, ending: Ending) -> None:
         """A server that never answered is no candidate that has failed."""
-        silent = next((server for server in self._servers if not server.answered and server.lost), None)
+        silent = next((server for server in self._servers if not server.tally.answered and server.tally.lost), None)
         if silent is not None:
             self._fail(silent.unreachable())
         else:

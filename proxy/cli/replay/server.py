@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Callable
 from time import monotonic
 
-from proxy.cli.replay.connection import SentRequest, ServerConnection
+from proxy.cli.replay.connection import SentRequest, ServerConnection, ServerTally
 from proxy.cli.replay.message import Addressed, RequestMessage
 from proxy.contracts.settings import RouteSettings, Settings
 from proxy.contracts.table import Timeouts, Version
@@ -40,11 +40,7 @@ class UnreachableError(Exception):
 
 
 class ReplayServer:
-    """One server that requests are sent to.
-
-    - `answered`, `lost`: requests by what came of them
-    - `fault`: why the last one had no answer
-    """
+    """One server that requests are sent to; `tally` is what came of them."""
 
     def __init__(self, settings: Settings, section: RouteSettings, version: Version, timeouts: Timeouts) -> None:
         self.version = version
@@ -56,18 +52,17 @@ class ReplayServer:
         self._open: set[ServerConnection] = set()
         self._connecting: dict[asyncio.Task[None], SentRequest] = {}
         self._turns = asyncio.Semaphore(MAX_CONNECTING)
-        self.answered = self.lost = 0
-        self.fault = ""
+        self.tally = ServerTally()
 
     @property
     def silent(self) -> bool:
         """Whether it has never answered, often enough to say so."""
-        return not self.answered and self.lost >= MAX_SILENT
+        return not self.tally.answered and self.tally.lost >= MAX_SILENT
 
     def unreachable(self) -> UnreachableError:
         """It has never answered."""
-        why = f": {self.fault}" if self.fault else ""
-        return UnreachableError(f"{self.version.url} gave no answer to {self.lost:,} requests{why}")
+        why = f": {self.tally.fault}" if self.tally.fault else ""
+        return UnreachableError(f"{self.version.url} gave no answer to {self.tally.lost:,} requests{why}")
 
     async def reach(self) -> None:
         """Opens the first connection. Raises UnreachableError."""
@@ -85,16 +80,7 @@ class ReplayServer:
 
     def ask(self, message: RequestMessage, done: Callable[[LiveAnswer], None]) -> None:
         """Sends a request; `done` gets what comes of it, later."""
-        self._send(SentRequest(message, self._counted(done), monotonic(), self._timeouts.response))
-
-    def _counted(self, done: Callable[[LiveAnswer], None]) -> Callable[[LiveAnswer], None]:
-        def counted(answer: LiveAnswer) -> None:
-            self.answered += not answer.failure
-            self.lost += bool(answer.failure)
-            self.fault = answer.failure or self.fault
-            done(answer)
-
-        return counted
+        self._send(SentRequest(message, done, self.tally, monotonic(), self._timeouts.response))
 
     def expire(self, now: float) -> None:
         """Ends requests that have made no progress by their deadline."""
@@ -131,7 +117,7 @@ class ReplayServer:
         except TimeoutError:
             asking.end("connect_timeout", monotonic())
         except (OSError, TlsError) as error:
-            self.fault = _told(error)
+            self.tally.fault = _told(error)
             asking.end(_reason_of(error), monotonic())
         else:
             connection.ask(asking)

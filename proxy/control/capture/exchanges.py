@@ -105,10 +105,13 @@ class ExchangeJoin:
 
     def take(self, leg: Captured) -> list[CapturedExchange]:
         """The exchanges that `leg` completes, or whose wait ends now."""
-        self._now = max(self._now, leg.finished)
-        key = leg.source, leg.exchange
+        self._now = max(self._now, leg.started + leg.total)
+        key = (leg.worker, leg.incarnation), leg.exchange
         over: list[tuple[ExchangeKey, _Waiting]] = []
         held = self._waiting.get(key)
+        if held is None and leg.path and leg.copies <= 0:  # most exchanges are one leg
+            late = self._waiting.expire(self._now) if self._waiting else over
+            return [_exchange(key, [leg]), *(_exchange(other, each.legs) for other, each in late)]
         if held is None:
             held = _Waiting(self._now, [])
             over += self._waiting.hold(key, held)
@@ -147,8 +150,9 @@ def exchanges_of(files: CaptureFiles) -> Iterator[CapturedExchange]:
 
 def _joined(files: CaptureFiles) -> Iterator[CapturedExchange]:
     join = ExchangeJoin()
+    take = join.take
     for leg in files.legs():
-        yield from join.take(leg)
+        yield from take(leg)
     yield from join.rest()
 
 
@@ -161,9 +165,18 @@ def _size(leg: Captured) -> int:
 
 
 def _exchange(key: ExchangeKey, legs: list[Captured]) -> CapturedExchange:
-    ordered = tuple(sorted(legs, key=lambda leg: (leg.started, leg.role in COPY_ROLES)))
-    asked = next((leg for leg in ordered if leg.path and leg.role not in COPY_ROLES), None)
+    ordered: tuple[Captured, ...]
+    if len(legs) == 1:
+        ordered, only = (legs[0],), legs[0]
+        asked = only if only.path and only.role not in COPY_ROLES else None
+    else:
+        ordered = tuple(sorted(legs, key=_place))
+        asked = next((leg for leg in ordered if leg.path and leg.role not in COPY_ROLES), None)
     return CapturedExchange(key, ordered, asked, ordered[0].weight, None, _unreplayable(asked))
+
+
+def _place(leg: Captured) -> tuple[float, bool]:
+    return leg.started, leg.role in COPY_ROLES
 
 
 def _unreplayable(asked: Captured | None) -> str:

@@ -152,7 +152,8 @@ _others: tuple[tuple[bytes, msgspec.json.Decoder[Any]], ...] = (
 )
 LABELS = (b'{"label"', b'{"request_id"')
 """How lines of labels begin."""
-BEGINNINGS = (*(begin for begin, _ in _others), b'{"exchange"', b'{"worker"')
+_LEGS = (b'{"exchange"', b'{"worker"')
+BEGINNINGS = (*(begin for begin, _ in _others), *_LEGS)
 """How lines begin that this program writes, or wrote."""
 
 
@@ -193,6 +194,9 @@ def line_of(line: Line) -> bytes:
 
 def parsed(line: bytes) -> Line:
     """What a line says. Raises msgspec.MsgspecError."""
+    if line.startswith(_LEGS):  # nearly all of them
+        captured_leg: Captured = _leg.decode(line)
+        return captured_leg
     for begin, decoder in _others:
         if line.startswith(begin):
             found: Line = decoder.decode(line)

@@ -80,6 +80,7 @@ def facts_of(path: Path) -> FileFacts:
     """Holds a file against its seals. Raises UnreadableLineError, OSError."""
     check, whole = SegmentCheck(path), sha256()
     headers: list[Header] = []
+    header: Header | None = None
     lines = cut = labels = 0
     for number, line in enumerate(files.lines(path, MAX_LINE), 1):
         if not line.endswith(b"\n") and _is_cut(line, path, number):
@@ -89,9 +90,13 @@ def facts_of(path: Path) -> FileFacts:
             _refuse_foreign(line, path)
         check.take(line, number)
         whole.update(line)
-        lines, labels = number, labels + line.startswith(LABELS)
-        if check.header is not None and check.header not in headers and len(headers) < MAX_HEADERS:
-            headers.append(check.header)
+        lines = number
+        if line.startswith(LABELS):
+            labels += 1
+        if check.header is not header:
+            header = check.header
+            if header is not None and header not in headers and len(headers) < MAX_HEADERS:
+                headers.append(header)
     strata: dict[str, StratumCount] = {}
     for sealed in check.seals:
         for name, count in sealed.strata.items():
@@ -132,7 +137,9 @@ class CaptureFiles:
 
     def legs(self) -> Iterator[Captured]:
         """The legs in their order."""
-        return (line for line in self._lines(self.files, (b"",)) if isinstance(line, Captured))
+        for line in self._lines(self.files, (b"",)):
+            if type(line) is Captured:
+                yield line
 
     def labels(self) -> Iterator[LabelLine]:
         """The labels in their order."""
@@ -147,7 +154,7 @@ class CaptureFiles:
             for number, line in enumerate(files.lines(facts.path, MAX_LINE), 1):
                 if number > facts.lines:
                     break
-                if line.startswith(begin) and line.strip():
+                if line.startswith(begin) and not line.isspace():
                     yield _parsed(line, facts.path, number)
 
 

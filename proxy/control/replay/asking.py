@@ -25,6 +25,9 @@ NO_INFERENCE = UNREPLAYABLE["not_an_inference"]
 PRIMARY_ROLES: frozenset[Role] = frozenset(("primary", "baseline", "rescue"))
 """Roles in which the primary's model answers."""
 
+ABORTS = frozenset(("client_abort", "upload_abort"))
+"""Failures that are the client's."""
+
 OF_ANOTHER = "another version than the primary answered it"
 GRPC = "it is a call of gRPC, which is not replayed"
 ABANDONED = "its client left before the primary's answer was complete"
@@ -88,17 +91,21 @@ def why_not(exchange: CapturedExchange, beside: bool, compared: Compared) -> str
         return UNREPLAYABLE[exchange.unreplayable]
     asked = exchange.asked
     assert asked is not None
-    if (field_of(asked.request_fields.lower(), b"content-type") or b"").startswith(b"application/grpc"):
+    if b"application/grpc" in asked.request_fields.lower() and _is_call(asked):
         return GRPC
     if beside:
         return ""
     if asked.role not in PRIMARY_ROLES:
         return OF_ANOTHER
-    if asked.failure in ("client_abort", "upload_abort"):
+    if asked.failure in ABORTS:
         return ABANDONED
-    if any(map(compared.spoilt_by, asked.redacted)):
+    if asked.redacted and any(map(compared.spoilt_by, asked.redacted)):
         return REDACTED
     return "" if asked.failure or asked.status >= 300 or not exchange.incomparable else _unanswered(exchange)
+
+
+def _is_call(asked: Captured) -> bool:
+    return (field_of(asked.request_fields.lower(), b"content-type") or b"").startswith(b"application/grpc")
 
 
 def _unanswered(exchange: CapturedExchange) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from proxy.control.capture.exchanges import CapturedExchange
+from proxy.control.capture.format import Captured
 from proxy.control.replay.asking import Replayed
 
 MAX_HELD = 4096
@@ -51,7 +52,8 @@ class CaptureOrder:
 
     def put(self, exchange: CapturedExchange) -> Place:
         """The place of the next exchange."""
-        size = sum([len(leg.request or b"") + len(leg.response or b"") for leg in exchange.legs])
+        legs = exchange.legs
+        size = _size(legs[0]) if len(legs) == 1 else sum(map(_size, legs))
         place = Place(exchange, size)
         self._places.append(place)
         self._bytes += size
@@ -59,8 +61,9 @@ class CaptureOrder:
 
     def settle(self, place: Place, replayed: Replayed) -> None:
         """The answers to an exchange are here."""
-        answers = (replayed.candidate, replayed.primary, replayed.noise)
-        more = sum([len(each.body or b"") for each in answers if each is not None])
+        more = len(replayed.candidate.body or b"")
+        if replayed.primary is not None:
+            more += sum([len(each.body or b"") for each in (replayed.primary, replayed.noise) if each is not None])
         place.replayed = replayed
         place.size += more
         self._bytes += more
@@ -72,3 +75,7 @@ class CaptureOrder:
             place = places.popleft()
             self._bytes -= place.size
             yield place
+
+
+def _size(leg: Captured) -> int:
+    return len(leg.request or b"") + len(leg.response or b"")

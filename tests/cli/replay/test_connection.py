@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from proxy.cli.replay import connection
-from proxy.cli.replay.connection import SentRequest, ServerConnection
+from proxy.cli.replay.connection import SentRequest, ServerConnection, ServerTally
 from proxy.cli.replay.message import RequestMessage
 from proxy.control.replay.asking import LiveAnswer
 from tests.support.replayed import whole
@@ -43,6 +43,7 @@ class Talk:
         self.freed: list[ServerConnection] = []
         self.gone: list[tuple[SentRequest | None, str, bool]] = []
         self.wire = Wire()
+        self.tally = ServerTally()
         self.connection = ServerConnection(
             self.freed.append, lambda _, asking, reason, stale: self.gone.append((asking, reason, stale)), 60.0
         )
@@ -50,7 +51,7 @@ class Talk:
         self.connection.connection_made(self.wire)
 
     def ask(self, head_only: bool = False) -> SentRequest:
-        asking = SentRequest(RequestMessage(b"GET", head_only), self.answers.append, 0.0, 1e9)
+        asking = SentRequest(RequestMessage(b"GET", head_only), self.answers.append, self.tally, 0.0, 1e9)
         self.connection.ask(asking)
         return asking
 

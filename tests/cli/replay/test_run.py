@@ -15,6 +15,7 @@ from proxy.contracts.replay import Ending
 from proxy.contracts.table import Timeouts, Version
 from proxy.control.capture.exchanges import CapturedExchange
 from proxy.control.capture.format import UnreadableLineError
+from proxy.control.replay import order
 from proxy.control.replay.judge import ReplayJudge
 from tests.support.replayed import answer, exchange, request, section, serving, settings, trial, whole
 
@@ -41,8 +42,10 @@ def replayed(
     primary: Callable[[int, bytes], bytes | None] | None = None,
     interrupt: int = 0,
     rest: Iterator[CapturedExchange] | None = None,
+    seen_before: int = 0,
 ) -> tuple[Ending, ReplayJudge, ReplayRun, list[bytes]]:
-    """How it ended, and what was judged. `interrupt`: after so many looks."""
+    """How it ended, and what was judged. `interrupt`: after so many looks; `seen_before`: once so many requests
+    came."""
     judge = ReplayJudge(trial(timed=primary is not None))
     looks: list[int] = []
 
@@ -56,7 +59,7 @@ def replayed(
 
             def look() -> None:
                 looks.append(1)
-                if len(looks) == interrupt:
+                if len(looks) == interrupt or 0 < seen_before <= len(seen):
                     run.interrupt()
 
             run = ReplayRun(exchanges, judge, candidate, other if primary else None, given, look, rest)
@@ -111,6 +114,32 @@ def test_so_many_are_under_way_at_once() -> None:
 
     ending, judge, run, seen = replayed(source(100), hold, Bounds(3), interrupt=3)
     assert (ending, judge.sent, run.sent, len(seen)) == ("interrupted", 0, 3, 3)
+
+
+def test_a_full_order_goes_on_once_its_first_exchange_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All others are answered while one is not, until no more may wait: its answer is the only thing that can go on."""
+    monkeypatch.setattr(order, "MAX_HELD", 4)
+
+    def hold(number: int, body: bytes) -> bytes | None:
+        return None if number == 0 else good(number, body)
+
+    async def main() -> tuple[Ending, int]:
+        judge = ReplayJudge(trial())
+        async with serving(hold) as (port, _):
+            version, patience = Version("v2", "127.0.0.1", port, "h"), Timeouts(response=0.3)
+            server = ReplayServer(settings(), section(), version, patience)
+            run = ReplayRun(source(30), judge, server, None, Bounds(3, everything=True))
+            return await asyncio.wait_for(run.run(), 20.0), judge.sent
+
+    assert asyncio.run(main()) == ("complete", 30)
+
+
+def test_what_has_come_is_judged_when_it_is_interrupted() -> None:
+    def five(number: int, body: bytes) -> bytes | None:
+        return good(number, body) if number < 5 else None
+
+    ending, judge, _, _ = replayed(source(100), five, Bounds(3), seen_before=8)
+    assert (ending, judge.sent) == ("interrupted", 5)
 
 
 def test_exchanges_go_out_at_the_recorded_pace() -> None:

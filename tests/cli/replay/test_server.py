@@ -83,9 +83,9 @@ def test_a_server_that_goes_away_has_failed() -> None:
 
 def test_a_server_that_never_answered_is_silent() -> None:
     model = server_at(FREE)
-    model.lost = server.MAX_SILENT
+    model.tally.lost = server.MAX_SILENT
     assert model.silent and "gave no answer to 10 requests" in str(model.unreachable())
-    model.answered = 1
+    model.tally.answered = 1
     assert not model.silent
 
 
