@@ -53,7 +53,9 @@ class Told {
   }
 
   take({ path }) {
-    if (path === `/v1/routes/${this.route}`) this.refresh();
+    if (path !== `/v1/routes/${this.route}`) return;
+    this.known = true;
+    this.refresh();
   }
 
   close() {
@@ -62,7 +64,7 @@ class Told {
   }
 
   async refresh() {
-    if (this.asking || this.closed) return;
+    if (this.asking || this.closed || !this.known) return;
     this.asking = true;
     const cursor = read(location.hash).query.get("at");
     const moment = cursor ? `?at=${encodeURIComponent(cursor)}` : "";
