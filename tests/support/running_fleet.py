@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from http.client import HTTPException
 from pathlib import Path
+from shutil import rmtree
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -144,8 +145,11 @@ class RunningFleet:
 
     def wipe(self, name: str) -> None:
         """Empties the disk of a sidecar that was ended."""
-        for file in self.folder.glob(f"{name}.db*"):
-            file.unlink()
+        for each in self.folder.glob(f"{name}.db*"):
+            if each.is_dir():
+                rmtree(each)
+            else:
+                each.unlink()
 
     def faults_of_chains(self) -> list[str]:
         """What `penumbra audit verify` says against the chain of a sidecar, or its copy of the fleet's."""
