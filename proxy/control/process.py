@@ -323,8 +323,9 @@ class Control:
         with contained("counting a tick"):
             if self._fleet is not None:
                 self._fleet.member.on_tick(tick)
-            self._history.on_tick(tick, self._now())
             self._engine.on_tick(tick, self._now())
+        with contained("keeping what a tick tells"):
+            self._history.on_tick(tick, self._now())
             self._chronicle.on_tick(tick, self._now.wall())
         return self._intake.sample_at(self._now())
 
@@ -360,8 +361,9 @@ class Control:
         for seen in settled:
             if seen.content:
                 self._capture.remark((seen.source, seen.exchange), f"{seen.version}:{seen.content}")
-        self._chronicle.on_observations(settled)
         self._board.on_observations(settled, now)
+        with contained("keeping what answers tell"):
+            self._chronicle.on_observations(settled)
 
     def _section(self, route: str) -> RouteSettings | None:
         control = self._engine.routes.get(route)
