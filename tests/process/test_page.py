@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webelement import WebElement
 
 from tests.process.conftest import Start, Write
-from tests.support.browser import browser, needed
+from tests.support.browser import as_seen, browser, needed
 from tests.support.running import Running, Traffic, call, eventually
+from tests.support.seen import Seen
 from tests.support.upstream import Upstream
 
 pytestmark = needed
@@ -26,33 +23,12 @@ pytestmark = needed
 CANARY = "canary: {version: b, percent: 10}"
 
 
-class Page:
+class Page(Seen):
     """The page of one `penumbra run`, as somebody at a browser meets it."""
 
     def __init__(self, driver: webdriver.Chrome, running: Running) -> None:
-        self.driver, self.running = driver, running
-        driver.get("about:blank")
-        driver.get_log("browser")  # what pages before this one left
-        driver.get(f"http://{running.admin}/")
-
-    def find(self, css: str) -> WebElement:
-        """The first element that matches, as soon as there is one."""
-        return eventually(lambda: next(iter(self.driver.find_elements(By.CSS_SELECTOR, css)), None), css)
-
-    def text(self, css: str) -> str:
-        """Its text; empty while it is redrawn."""
-        try:
-            return str(self.driver.execute_script("return document.querySelector(arguments[0])?.innerText ?? ''", css))
-        except WebDriverException:
-            return ""
-
-    def shows(self, css: str, text: str) -> None:
-        """Returns when `text` can be read in an element."""
-        eventually(lambda: text.lower() in self.text(css).lower(), f"{text!r} in {css}")
-
-    def press(self, css: str) -> None:
-        eventually(lambda: self.find(css).is_enabled() and self.find(css).is_displayed(), f"{css} can be pressed")
-        self.find(css).click()
+        super().__init__(driver, f"http://{running.admin}/")
+        self.running = running
 
     def say(self, why: str) -> None:
         """Gives a reason, and confirms by the keyboard, once what the change does is said."""
@@ -65,14 +41,6 @@ class Page:
     def closed(self) -> None:
         eventually(lambda: not self.asking(), "the end of the dialog")
 
-    def script(self, code: str, *given: Any) -> Any:
-        return self.driver.execute_script(code, *given)
-
-    def nothing_undefined(self) -> None:
-        """No figure of the page is one that the script did not find."""
-        text = self.text("body")
-        assert "undefined" not in text and "NaN" not in text, text
-
     def legs(self) -> int:
         """Legs of the primary, according to the API."""
         arms = self.running.ask("GET", "/v1/routes/r/traffic").json()["arms"]
@@ -81,10 +49,6 @@ class Page:
     def pairs(self) -> int:
         """Answers that were compared, according to the API."""
         return int(self.running.ask("GET", "/v1/routes/r/disagreements").json()["versions"][0]["pairs"])
-
-    def complaints(self) -> list[str]:
-        """What the browser complained of: policy violations, errors of scripts, files that are not there."""
-        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
 
 
 @pytest.fixture(scope="module")
@@ -103,18 +67,6 @@ def opened(driver: webdriver.Chrome, start: Start) -> Callable[..., Page]:
         return page
 
     return opened
-
-
-@contextmanager
-def as_seen(driver: webdriver.Chrome, width: int, scheme: str) -> Iterator[None]:
-    """The window `width` pixels wide, in a light or dark colour scheme."""
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    yield
-    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
 def test_the_slider_changes_real_traffic(opened: Callable[..., Page]) -> None:
@@ -443,7 +395,7 @@ def test_everything_is_reached_by_the_keyboard(opened: Callable[..., Page]) -> N
     page = opened(route=CANARY)
     page.find('[data-version="b"]')
     reached = set()
-    for _ in range(20):
+    for _ in range(40):
         page.driver.switch_to.active_element.send_keys(Keys.TAB)
         reached.add(page.script("const e = document.activeElement; return e.dataset.action || e.type || e.className"))
     assert {"skip", "range", "number", "pause", "promote", "rollback"} <= reached

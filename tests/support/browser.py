@@ -32,3 +32,15 @@ def browser() -> Iterator[webdriver.Chrome]:
         driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
         yield driver
         driver.quit()
+
+
+@contextmanager
+def as_seen(driver: webdriver.Chrome, width: int, scheme: str) -> Iterator[None]:
+    """The window `width` pixels wide, in a light or dark colour scheme."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    yield
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

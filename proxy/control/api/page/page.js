@@ -10,6 +10,7 @@ import { opened, start } from "./router.js";
 import { timeline } from "./timeline.js";
 import "./all_routes.js";
 import "./route.js";
+import "./over_time.js";
 import "./story.js";
 
 function overview(document) {

@@ -51,6 +51,7 @@ SCRIPTS = tuple(
             "timeline",
             "fleet",
         ),
+        *("over_time", "panels", "plot", "span", "cursor", "past"),
         *("dom", "colours", "charts", "feed"),
     )
 )
