@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -186,6 +186,16 @@ class LegFacts(Struct, array_like=True, gc=False, frozen=True):
         """What counts the leg: its status, or the reason of its failure."""
         return self.failure or (LABELS[self.call] if self.call >= 0 else str(self.status))
 
+    @property
+    def outcome(self) -> Outcome:
+        """How the leg ended, as far as its head and its connection tell. Whoever tells of a leg goes by this."""
+        return outcome_of(self.code, self.role in COPY_ROLES) if self.inference else "not_an_inference"
+
+
+DISTURBED: Final = 1
+UNARY: Final = 2
+"""Marks of a record."""
+
 
 class Record(LegFacts, array_like=True, gc=False, frozen=True):
     """Report of a worker on one finished leg. Built by keyword, but where one is made for each leg
@@ -218,10 +228,18 @@ class Record(LegFacts, array_like=True, gc=False, frozen=True):
     """Parts of the answer's body that went ahead of this record; `response`, `chunks`, `ends` are what comes behind."""
     partial: bool = False
     """This is such a part, of a leg that is still under way: an answer's body, a few hundred kilobytes at a time."""
-    disturbed: bool = False
-    """The worker stood still meanwhile: the times of pieces, those of earlier parts too, say nothing."""
-    unary: bool = False
-    """The leg was a call of gRPC that has one message each way, whatever its client asked by."""
+    marks: int = 0
+    """Which of `DISTURBED` and `UNARY` hold, in one number: a record is made and sent for each leg."""
+
+    @property
+    def disturbed(self) -> bool:
+        """The worker stood still meanwhile: the times of pieces, those of earlier parts too, say nothing."""
+        return bool(self.marks & DISTURBED)
+
+    @property
+    def unary(self) -> bool:
+        """The leg was a call of gRPC that has one message each way, whatever its client asked by."""
+        return bool(self.marks & UNARY)
 
 
 def without_bodies(record: Record) -> Record:

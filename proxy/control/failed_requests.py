@@ -20,9 +20,9 @@ class FailedRequests:
         self._ids: dict[tuple[str, str], deque[str]] = {}
 
     def update(self, records: Iterable[Record]) -> None:
-        """Remembers the legs that failed, or were answered with a 5xx."""
+        """Remembers the legs that failed."""
         for record in records:
-            if record.failure or record.status >= 500:
+            if record.outcome == "failed":
                 self._ids.setdefault((record.route, record.version), deque(maxlen=NEWEST_IDS)).append(record.request_id)
 
     def get(self, route: str, versions: Iterable[str]) -> list[str]:

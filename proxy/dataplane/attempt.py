@@ -15,6 +15,7 @@ from typing import Final
 from proxy.contracts.grpc_status import HTTP_STATUS, LABELS, PREFIX, is_grpc, unescaped
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.outcome import outcome_of
+from proxy.contracts.record import DISTURBED
 from proxy.contracts.stream_end import can_show_its_end, media_of, shows_an_error, shows_its_end
 from proxy.contracts.table import COPY_ROLES
 from proxy.dataplane.live import Target
@@ -311,6 +312,10 @@ class Attempt(RecordedLeg):
         client left."""
         return False
 
+    def meaning(self) -> int:
+        """The status of HTTP that means what the call has ended with."""
+        return HTTP_STATUS[self.call]
+
     def close_answered(self, status: int, total: float, now: float) -> None:
         """The version has answered: counts it, after `total` seconds, and tells its breaker."""
         label = ""
@@ -318,7 +323,7 @@ class Attempt(RecordedLeg):
             if self.missed_clients_deadline():
                 self.close_failed("client_deadline", False, now)
                 return
-            status, label = HTTP_STATUS[self.call], LABELS[self.call]
+            status, label = self.meaning(), LABELS[self.call]
         self.status = status
         self._close()
         self.arm.answered(status, self.first_byte, total, self.request.key, label)
@@ -327,7 +332,7 @@ class Attempt(RecordedLeg):
             self.arm.named(header, head.field(header))
         if self._stalled(now):
             self.arm.stalled(total)
-            self.chunks, self.ends, self.disturbed = [], [], True
+            self.chunks, self.ends, self.marks = [], [], DISTURBED
         self._judge(status < 500, now)
 
     def note_malformed(self, reason: str, detail: str, now: float) -> None:

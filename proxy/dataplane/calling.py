@@ -37,13 +37,15 @@ _NO_MESSAGE: Final = "the answer is no message of its call"
 
 
 class CallingLeg(RewritingLeg):
-    """A leg to a version that takes calls of gRPC. `told`: pieces of its answer."""
+    """A leg to a version that takes calls of gRPC. `told`: pieces of its answer; `status_told`: the status that its
+    client got, 0: none yet."""
 
-    __slots__ = ("told",)
+    __slots__ = ("status_told", "told")
 
     def __init__(self, shared: Shared, request: Request, target: Target, now: float) -> None:
         super().__init__(shared, request, target, now)
         self.told: list[bytes] = []
+        self.status_told = 0
 
     def _become(self) -> OipCall | None:
         """The call; None: the client sent one itself."""
@@ -80,6 +82,9 @@ class CallingLeg(RewritingLeg):
         if call is None or self.state == CLOSED or self._tell(call):
             super().response_end()
 
+    def meaning(self) -> int:
+        return self.status_told or super().meaning()
+
     def _tell(self, call: OipCall) -> bool:
         """Queues the whole answer. False: it is none, or another leg answers."""
         head, code = self.head, self.call if self.call >= 0 else UNKNOWN
@@ -99,6 +104,7 @@ class CallingLeg(RewritingLeg):
             return False
         if not code:
             answer.text = mapped_in(answer.text, self.rewritten.names)
+        self.status_told = answer.status
         made = ResponseHead(answer.status, without_fields(head.fields, _OF_CALLS) + answer.fields())
         made.request_id, made.length = head.request_id, len(answer.text) + len(answer.behind)
         self.request.answer_head(self.target, made)

@@ -6,7 +6,7 @@ from random import random
 from typing import Final
 
 from proxy.contracts.message import ResponseHead
-from proxy.contracts.record import MAX_REQUEST_ID, Record
+from proxy.contracts.record import MAX_REQUEST_ID, UNARY, Record
 from proxy.dataplane.memory import RECORDS, Memory
 from proxy.dataplane.ports import StreamUser
 from proxy.dataplane.request import Request
@@ -37,7 +37,7 @@ class RecordedLeg(StreamUser):
     - `started`: when it began (monotonic seconds); `first_byte`: seconds from then to the answer's head
     - `answer`: the pieces of its answer's body, None where they are not kept
     - `chunks`: seconds from `started` at which pieces of a streamed answer arrived; `ends`: bytes of it by then
-    - `parts`: how many parts of the answer went ahead; `disturbed`: the worker stood still meanwhile
+    - `parts`: how many parts of the answer went ahead; `marks`: those of its record
     - `beginning`, `ending`: of an answer that is too large to be kept, the first bytes, and of an event stream the last
     """
 
@@ -48,12 +48,12 @@ class RecordedLeg(StreamUser):
         "call",
         "chunks",
         "detail",
-        "disturbed",
         "ending",
         "ends",
         "failure",
         "fields",
         "first_byte",
+        "marks",
         "parts",
         "started",
         "status",
@@ -69,8 +69,7 @@ class RecordedLeg(StreamUser):
         self.chunks: list[float] = []
         self.ends: list[int] = []
         self.beginning = self.ending = b""
-        self.parts = 0
-        self.disturbed = False
+        self.parts = self.marks = 0
 
 
 class Recorder:
@@ -140,8 +139,7 @@ class Recorder:
                 leg.ending,
                 leg.parts,
                 False,
-                leg.disturbed,
-                leg.call >= 0 and is_unary(request.head.path),
+                leg.marks | UNARY if leg.call >= 0 and is_unary(request.head.path) else leg.marks,
             )
         )
 

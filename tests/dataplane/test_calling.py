@@ -59,6 +59,27 @@ def test_a_call_that_failed_is_the_status_that_means_the_same() -> None:
     assert next(iter(b.outbox.records)).call == 5
 
 
+@pytest.mark.parametrize("code", range(1, 17))
+def test_a_record_says_the_status_that_the_client_got(code: int) -> None:
+    b = bench("v1")
+    client = ask(b)
+    b.pools["v1"].last.call(code, b"", b"why")
+    (record,) = b.outbox.records
+    assert (record.status, record.call, record.detail) == (client.status, code, "why")
+
+
+@pytest.mark.parametrize("path", [b"/v2/health/ready", b"/v2/health/live", b"/v2/models/m/ready"])
+@pytest.mark.parametrize(("message", "status"), [(b"", 503), (b"\x08\x00", 503), (b"\x08\x01", 200)])
+def test_one_that_is_not_ready_is_so_in_records_too(path: bytes, message: bytes, status: int) -> None:
+    b = bench("v1", journal=True)
+    head = RequestHead(b"GET", b"front", path, b"x-request-id: a\r\n")
+    client = b.ask(b"", head)[1]
+    b.pools["v1"].last.call(0, framed(message))
+    (record,) = b.outbox.records
+    assert client.status == record.status == status and (record.call, record.outcome) == (0, "not_an_inference")
+    assert b.pools["v1"].last.judgements == [status == 200]
+
+
 def test_the_primary_by_rest_answers_in_place_of_a_call_that_is_unavailable() -> None:
     b = bench(split=ALL)
     client = ask(b)

@@ -6,7 +6,7 @@ from collections import Counter
 
 from msgspec.structs import asdict
 
-from proxy.contracts.record import MAX_REQUEST_ID
+from proxy.contracts.record import DISTURBED, MAX_REQUEST_ID, UNARY
 from proxy.contracts.table import Share
 from proxy.dataplane.recorder import MAX_RECORDED
 from tests.support.fakes import Bench, asked
@@ -70,7 +70,7 @@ def test_each_fact_stands_in_its_place() -> None:
     leg.status, leg.failure, leg.started, leg.first_byte = 418, "reset", 11.0, 13.0
     leg.fields, leg.answer, leg.chunks, leg.ends = b"answer: 1\r\n", [b"an", b"swer"], [17.0], [19]
     leg.beginning, leg.ending, exchange.inference = b"begins", b"ends", False
-    leg.parts, leg.disturbed, leg.detail, leg.call = 29, True, "two lengths", 13
+    leg.parts, leg.marks, leg.detail, leg.call = 29, DISTURBED, "two lengths", 13
     bench.shared.recorder.put(exchange, leg, 23.0, True)
     (record,) = bench.outbox.records
     epoch = bench.shared.recorder.epoch
@@ -81,6 +81,6 @@ def test_each_fact_stands_in_its_place() -> None:
         "request_id": "id", "key": 5, "copies": 7, "inference": False, "call": 13, "method": head.method.decode(),
         "path": head.path.decode(), "request_fields": head.fields, "request": None,
         "response_fields": b"answer: 1\r\n", "response": b"answer", "chunks": [17.0], "ends": [19],
-        "beginning": b"begins", "ending": b"ends", "parts": 29, "partial": False, "unary": True,
-        "disturbed": True, "detail": "two lengths",
+        "beginning": b"begins", "ending": b"ends", "parts": 29, "partial": False,
+        "marks": DISTURBED | UNARY, "detail": "two lengths",
     }  # fmt: skip

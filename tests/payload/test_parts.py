@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.contracts.observation import Observation
-from proxy.contracts.record import Record
+from proxy.contracts.record import DISTURBED, Record
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Protocol
 from proxy.payload.decode import CODECS, decode
@@ -59,7 +59,7 @@ def parted(protocol: Protocol, fields: bytes, data: bytes, cuts: list[int], dist
             first = fields if not number else b""
             assembly.add(leg(response_fields=first, partial=True, **piece), SOURCE, Analysis(), codec.reader)
         else:
-            record = leg(response_fields=fields, disturbed=disturbed, **piece)
+            record = leg(response_fields=fields, marks=DISTURBED if disturbed else 0, **piece)
             found = decode(record, protocol, SOURCE, Analysis(), assembly.take(record, SOURCE))
     assert assembly.size == 0 and assembly.lost == 0
     return found

@@ -13,9 +13,7 @@ from typing import Any
 import msgspec
 
 from proxy.contracts.observation import Observation, Tensor
-from proxy.contracts.outcome import outcome_of
 from proxy.contracts.settings import DEFAULT_ANALYSIS, RouteSettings
-from proxy.contracts.table import COPY_ROLES
 from proxy.control.capture.exchanges import CapturedExchange
 from proxy.control.capture.format import Captured, LabelLine, UnreadableLineError, line_of, parsed
 from proxy.payload.decode import decode
@@ -51,8 +49,7 @@ class Flattener:
         labelled = exchange.label is not None and leg is exchange.first
         label = msgspec.json.encode(exchange.label).decode() if labelled else None
         facts: dict[str, Any] = {name: getattr(leg, name) for name in FACTS}
-        code = outcome_of(leg.code, leg.role in COPY_ROLES) if leg.inference else "not_an_inference"
-        facts |= {"outcome": code, "weight": leg.weight, "rare": leg.extra, "label": label}
+        facts |= {"outcome": leg.outcome, "weight": leg.weight, "rare": leg.extra, "label": label}
         facts["text"] = seen.text.text if seen.text is not None else None
         raw = line_of(leg)[:-1].decode()
         for at in range(min(_rows(seen), MAX_FLAT_ROWS)):

@@ -25,9 +25,9 @@ from msgspec import Struct, field
 
 from proxy.contracts.histogram import bucket
 from proxy.contracts.leg_join import WorkerRun
-from proxy.contracts.outcome import OUTCOMES, outcome_of
-from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Record
-from proxy.contracts.table import COPY_ROLES, Role
+from proxy.contracts.outcome import OUTCOMES
+from proxy.contracts.record import MAX_FAILED_KEYS, UNARY, ArmTick, Record
+from proxy.contracts.table import Role
 
 FORMAT = 2
 """The version of the format; files without a header are of the first."""
@@ -163,7 +163,7 @@ def captured(record: Record, source: WorkerRun, bodies: bool, **said: Any) -> Ca
     values = list(_facts(record))
     if record.parts:
         values[_AT["response"]] = None  # only its end
-    values[_AT["parts"]], values[_AT["partial"]], values[_AT["disturbed"]] = 0, False, False
+    values[_AT["parts"]], values[_AT["partial"]], values[_AT["marks"]] = 0, False, record.marks & UNARY
     if bodies:
         for at in _FIELDS:
             values[at] = _needed(values[at])
@@ -207,7 +207,7 @@ def parsed(line: bytes) -> Line:
 
 def is_bad(leg: Captured) -> bool:
     """Whether the leg has failed, as workers count it."""
-    return leg.inference and outcome_of(leg.code) == "failed"
+    return leg.outcome == "failed"
 
 
 def arms_of(legs: Iterable[Captured]) -> list[ArmTick]:
@@ -222,8 +222,8 @@ def arms_of(legs: Iterable[Captured]) -> list[ArmTick]:
 def _count(arm: ArmTick, leg: Captured) -> None:
     code = leg.code
     arm.codes[code] = arm.codes.get(code, 0) + 1
-    outcome = outcome_of(code, leg.role in COPY_ROLES)
-    if leg.key and leg.inference and OUTCOMES[outcome].charge == "version":
+    outcome = leg.outcome
+    if leg.key and OUTCOMES[outcome].charge == "version":
         keys = arm.keys.setdefault(outcome, [])
         if len(keys) < MAX_FAILED_KEYS:
             keys.append(leg.key)

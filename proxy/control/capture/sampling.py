@@ -21,7 +21,6 @@ from zlib import crc32
 from msgspec import Struct
 
 from proxy.contracts.leg_join import ExchangeKey, WeighedJoin, WorkerRun
-from proxy.contracts.outcome import outcome_of
 from proxy.contracts.record import Record
 from proxy.contracts.table import COPY_ROLES
 
@@ -173,16 +172,10 @@ def stratum_of(records: list[Record], remarks: Iterable[str] = ()) -> str:
     """The stratum of an exchange: `ROUTE/VERSION/OUTCOME` of the leg that answered the client, then each other leg that
     did not end well, and what was remarked."""
     answer = next((each for each in records if each.path and each.role not in COPY_ROLES), records[0])
-    others = sorted({f"{each.version}:{_outcome(each)}" for each in records if each is not answer})
+    others = sorted({f"{each.version}:{each.outcome}" for each in records if each is not answer})
     parts = [each for each in others if not each.endswith(":good")]
     parts += sorted(remarks)
-    return "/".join((answer.route, answer.version, _outcome(answer), *parts))
-
-
-def _outcome(record: Record) -> str:
-    if not record.inference:
-        return "not_an_inference"
-    return outcome_of(record.code, record.role in COPY_ROLES)
+    return "/".join((answer.route, answer.version, answer.outcome, *parts))
 
 
 def _copies(records: list[Record]) -> int:

@@ -11,10 +11,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from proxy.contracts.leg_join import ExchangeKey, WorkerRun
-from proxy.contracts.outcome import OUTCOMES, outcome_of
+from proxy.contracts.outcome import OUTCOMES
 from proxy.contracts.record import LegFacts
 from proxy.contracts.story import ArmAnswer, FailedRequest, StoryFacts
-from proxy.contracts.table import COPY_ROLES
 
 MAX_FIRST = 25
 """Failed requests of a story that are kept from its beginning; as many of the newest stay beside them."""
@@ -56,18 +55,12 @@ class FailedLegs:
 
 def is_bad(leg: LegFacts) -> bool:
     """Whether the head and the connection tell that a leg went wrong by its version."""
-    copy = leg.role in COPY_ROLES
-    return leg.inference and (leg.status >= 400 or leg.failure != "" or leg.call > 0) and _charged(leg, copy)
-
-
-def _charged(leg: LegFacts, copy: bool) -> bool:
-    return OUTCOMES[outcome_of(leg.code, copy)].charge == "version"
+    return OUTCOMES[leg.outcome].charge == "version"
 
 
 def answer_of(leg: LegFacts, content: str = "") -> ArmAnswer:
     """What an arm answered."""
-    outcome = "failed" if content else outcome_of(leg.code, leg.role in COPY_ROLES)
-    return ArmAnswer(leg.version, leg.role, leg.code, outcome, leg.total)
+    return ArmAnswer(leg.version, leg.role, leg.code, "failed" if content else leg.outcome, leg.total)
 
 
 def keep(kept: list[FailedRequest], failed: FailedRequest) -> None:

@@ -12,6 +12,10 @@ from proxy.contracts.failure import FAILURES
 from proxy.contracts.grpc_status import code_of_failure, is_grpc
 from proxy.contracts.message import field_of
 from proxy.contracts.record import Record
+from proxy.contracts.table import OIP_SERVICE, Version
+
+INFER = "ModelInfer"
+"""What inferences of REST become."""
 
 
 class RpcMethod(NamedTuple):
@@ -34,6 +38,14 @@ def method_of(leg: Record) -> RpcMethod | None:
         return None
     service, _, name = leg.path.partition("?")[0].strip("/").rpartition("/")
     return RpcMethod(clipped(service, MAX_NAME), clipped(name, MAX_NAME))
+
+
+def method_at(leg: Record, version: Version | None, call: RpcMethod | None) -> RpcMethod | None:
+    """What the version of a leg was called by, whatever its client asked by: `call` of that client, or what its request
+    of REST became, without a name where that is no inference; None: by nothing of gRPC."""
+    if call is None and (leg.call >= 0 or (version is not None and version.grpc)):
+        return RpcMethod(OIP_SERVICE, INFER if leg.inference else "")
+    return call
 
 
 def status_of(leg: Record) -> int | None:

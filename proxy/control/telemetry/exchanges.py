@@ -16,11 +16,9 @@ from math import inf
 from msgspec import Struct, field
 
 from proxy.contracts.failure import FAILURES
-from proxy.contracts.grpc_status import HTTP_STATUS, OK
 from proxy.contracts.leg_join import ExchangeKey, LegJoin, WorkerRun
 from proxy.contracts.record import Record, without_bodies
 from proxy.contracts.table import COPY_ROLES, Role
-from proxy.control.telemetry.calls import method_of
 
 RESCUED_ROLES: frozenset[Role] = frozenset(("canary", "baseline"))
 """Roles of legs that a leg of the primary may replace."""
@@ -49,11 +47,9 @@ class ExchangeStory(Struct, frozen=True):
 
     @property
     def status(self) -> int:
-        """The status that the client got; where an answer broke off in the middle it may have got the version's. A
-        client of REST got what the status of its version's call means."""
+        """The status that the client got; where an answer broke off in the middle it may have got the version's. That
+        of a call is the one of HTTP which means the same, whatever its client asked by."""
         failure = FAILURES.get(self.leg.failure)
-        if self.leg.call > OK and not failure and method_of(self.leg) is None:
-            return HTTP_STATUS[self.leg.call]
         return failure.status if failure and not self.leg.status else self.leg.status
 
     @property

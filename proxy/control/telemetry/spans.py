@@ -29,11 +29,11 @@ from opentelemetry.trace.status import StatusCode
 
 from proxy import __version__
 from proxy.contracts.bounds import MAX_NAME, MAX_PATH, clipped
-from proxy.contracts.grpc_status import NAMES
+from proxy.contracts.grpc_status import HTTP_STATUS, NAMES
 from proxy.contracts.journal import Tracing
 from proxy.contracts.record import Record
 from proxy.contracts.table import Version
-from proxy.control.telemetry.calls import RpcMethod, method_of, status_of
+from proxy.control.telemetry.calls import RpcMethod, method_at, method_of, status_of
 from proxy.control.telemetry.exchanges import ExchangeStory
 from proxy.control.telemetry.throttle import Throttle
 from proxy.control.telemetry.trace_context import trace_context
@@ -172,14 +172,16 @@ class Spans:
         if not self._room():
             return
         start = _nanoseconds(leg.started)
+        version = self._versions().get(leg.version)
+        call = method_at(leg, version, parent.call)
         span = self._tracer.start_span(
-            parent.call.whole if parent.call else f"{parent.method or 'HTTP'} {leg.version}",
+            call.whole if call and call.name else f"{parent.method or 'HTTP'} {leg.version}",
             parent.context,
             SpanKind.CLIENT,
-            self._of_leg(leg, parent),
+            _of_leg(leg, parent, version, call),
             start_time=start,
         )
-        _judge(span, leg, leg.status, 400, parent.call)
+        _judge(span, leg, leg.status, 400, call)
         self._end(span, leg)
 
     def close(self) -> None:
@@ -196,13 +198,14 @@ class Spans:
         self._made += 1
         span.end(_nanoseconds(leg.started + max(leg.total, leg.first_byte)))
 
-    def _of_leg(self, leg: Record, parent: Parent) -> Attributes:
-        attributes = _of_any(leg, parent.method)
-        version = self._versions().get(leg.version)
-        if version is not None:
-            attributes |= {"server.address": version.host, "server.port": version.port}
-            attributes["url.full"] = f"{version.url}{parent.path}"
-        return attributes
+
+def _of_leg(leg: Record, parent: Parent, version: Version | None, call: RpcMethod | None) -> Attributes:
+    attributes = _of_any(leg, parent.method)
+    if version is not None:
+        attributes |= {"server.address": version.host, "server.port": version.port}
+        path = parent.path if call is parent.call else f"/{call.whole}" if call and call.name else ""
+        attributes["url.full"] = f"{version.url}{path}"
+    return attributes
 
 
 def _of_any(leg: Record, method: str) -> Attributes:
@@ -241,9 +244,12 @@ def _judge(span: Span, leg: Record, status: int, bad: int, call: RpcMethod | Non
     means the same."""
     code = status_of(leg) if call else None
     if call:
-        span.set_attributes({"rpc.system": "grpc", "rpc.service": call.service, "rpc.method": call.name})
+        span.set_attributes({"rpc.system": "grpc", "rpc.service": call.service})
+        if call.name:
+            span.set_attribute("rpc.method", call.name)
     if code is not None:
         span.set_attribute("rpc.grpc.status_code", code)
+        status = HTTP_STATUS[code]
     elif status:
         span.set_attribute("http.response.status_code", status)
     if leg.failure or status >= bad:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.contracts.record import Record
+from proxy.contracts.record import UNARY, Record
 from proxy.contracts.settings import DEFAULT_ANALYSIS
 from proxy.contracts.table import Protocol
 from proxy.payload.decode import decode
@@ -197,7 +197,7 @@ def test_a_coding_that_is_not_read_has_failed_the_call_where_its_client_does_not
 def test_a_copy_of_a_unary_call_reads_as_the_call_itself_whatever_came(messages: list[bytes]) -> None:
     """The path travels with the leg that answers the client; what a copy is, its record says."""
     whole = record(framed(request(X)), framed(*messages))
-    copied = msgspec.structs.replace(whole, role="shadow", path="", request=None, request_fields=b"", unary=True)
+    copied = msgspec.structs.replace(whole, role="shadow", path="", request=None, request_fields=b"", marks=UNARY)
     primary, copy = (decode(each, "grpc", (0, "a")) for each in (whole, copied))
     assert (copy.outputs, copy.content) == (primary.outputs, primary.content)
     assert copy.unreadable_response == primary.unreadable_response
