@@ -135,7 +135,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
             *("state", "warnings"),
         },
         "containment": set(),
-        "history": {"engine", "route_control", "state"},
+        "history": {"containment", "engine", "route_control", "state"},
         "effects": {"engine", "open_streams", "release_control", "route_control"},
         "effect_words": {"effects"},
         "fleet": {"engine", "profiles", "release_control", "state"},

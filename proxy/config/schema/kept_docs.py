@@ -9,11 +9,13 @@ TEXTS = {
     "access_log.errors": "Also each exchange in which a version failed.",
     "history": (
         "What control keeps of the past, in a file beside the state file (`….history`): `/v1/routes/ROUTE/history` and "
-        "the status page show it. `off`: nothing is kept."
+        "the status page show it. `off`: nothing is kept from then on, and the file stays as it is."
     ),
     "history.seconds": "For how long each second is kept; at least 10 minutes.",
     "history.minutes": "For how long each minute is kept, and ten minutes for whoever asks for days.",
-    "history.disk": "What the file may take. When it is full the oldest steps go, whatever their age.",
+    "history.disk": (
+        "What the file may take, besides a log of some 4 MiB. When it is full the oldest steps go, whatever their age."
+    ),
 }
 
 DEFAULTS = {

@@ -1,11 +1,14 @@
 """Blocks of steps on disk: a SQLite file beside the state file, which nothing waits for.
 
-- It is written some seconds late and without a sync for each write: what a crash takes is seconds of history.
+- It is written some seconds late and without a sync for each write: what a crash takes is seconds of history. The
+  block that is under way is in it too, in a table of its own, and becomes one of the others at the next start.
 - Steps are let go by age, counted by the clock of durations, which no wall clock moves; when the file is full the
   oldest go, whatever their age.
 - Steps that are ahead of the wall clock (it was set back) are let go at the start: nobody can tell when they were.
-- A file that is damaged is put aside, and another one begun. One of something else, or of another version, is left as
-  it is, and not used.
+  Longer steps that are not over are made anew.
+- A file that is damaged is put aside, and another one begun; of a block that cannot be read only its stretch is lost.
+  A file of something else, or of another version, is left as it is, and not used.
+- After an error, but for a full disk, the file is closed: the next call looks at it as if it were new.
 
 All methods may block, and belong into one thread at a time. They raise ArchiveError.
 """
@@ -15,14 +18,14 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 
 from proxy import files
 from proxy.control.history.shelf import Block
-from proxy.control.history.steps import encode, joined, packed, unpacked
-from proxy.control.history.tiers import TIERS, Tier
+from proxy.control.history.steps import TimeStep, encode, joined, packed, unpacked
+from proxy.control.history.tiers import SECONDS, TIERS, Tier
 
 log = logging.getLogger("penumbra.history")
 
@@ -38,12 +41,17 @@ CREATE TABLE blocks (
     PRIMARY KEY (step, route, start)
 ) WITHOUT ROWID;
 CREATE INDEX by_age ON blocks (step, made);
+CREATE TABLE opened (route TEXT NOT NULL, start INTEGER NOT NULL, body BLOB NOT NULL);
 """
+PROBE_SQL = "SELECT b.step, b.route, b.start, b.made, b.body, o.route, o.start, o.body FROM blocks b, opened o LIMIT 0"
+"""What a file can answer that has these tables."""
 
 LOG_BYTES = 4 << 20
 """Bytes of SQLite's log beside the file, which come to its bound."""
 CACHE_KIB = 256
 """KiB of memory that SQLite has for pages; its usual two megabytes are for other uses."""
+LEAST_PAGES = 64
+"""Pages that the file may have whatever its bound."""
 FULL = 0.9
 """Part of its bound from which on the oldest steps are let go."""
 LET_GO = 0.05
@@ -67,46 +75,38 @@ class StepArchive:
         self.let_go = 0
         """Blocks that went because the file was full. Monotone."""
 
-    def begin(self, unix: int) -> list[Block]:
+    def begin(self, unix: int, now: float) -> list[Block]:
         """Opens the file, makes the longer steps that an end before their time kept from being made, and returns the
-        blocks of those that are not over. `unix`: seconds by the wall clock."""
-        db = self._opened()
-        try:
-            return self._caught_up(db, unix)
-        except (sqlite3.Error, ValueError) as error:
-            raise ArchiveError(f"{self._path}: cannot be read: {error}") from error
+        blocks of those that are not over. `unix`: seconds by the wall clock; `now`: by the clock of durations."""
+        with self._use("read") as db, db:
+            db.execute("BEGIN IMMEDIATE")
+            return _caught_up(db, unix, now)
 
-    def write(self, blocks: Iterable[Block], now: float) -> None:
-        """Stores blocks, all or none. `now`: seconds by the clock of durations."""
-        try:
-            db = self._opened()
-            with db:
-                db.execute("BEGIN IMMEDIATE")
-                for block in blocks:
-                    _put(db, block, now)
-        except (sqlite3.Error, OSError) as error:
-            raise ArchiveError(f"{self._path}: cannot be written: {error}") from error
+    def write(self, blocks: Iterable[Block], opened: Iterable[Block], now: float) -> None:
+        """Stores blocks, and those that are under way in place of the ones of before; all or none."""
+        with self._use("written") as db, db:
+            self._make_room(db)
+            db.execute("BEGIN IMMEDIATE")
+            for block in blocks:
+                _put(db, block, now)
+            db.execute("DELETE FROM opened")
+            rows = [(block.route, block.start, block.body) for block in opened]
+            db.executemany("INSERT INTO opened VALUES (?, ?, ?)", rows)
 
     def trim(self, oldest: dict[int, float]) -> None:
         """Lets go of steps that were made before `oldest`, by tier in seconds, and of the oldest where there is no
         room."""
-        try:
-            db = self._opened()
-            with db:
-                for step, before in oldest.items():
-                    db.execute("DELETE FROM blocks WHERE step = ? AND made < ?", (step, before))
+        with self._use("trimmed") as db:
+            for step, before in oldest.items():
+                db.execute("DELETE FROM blocks WHERE step = ? AND made < ?", (step, before))
             self._make_room(db)
             db.execute("PRAGMA incremental_vacuum")
-        except (sqlite3.Error, OSError) as error:
-            raise ArchiveError(f"{self._path}: cannot be trimmed: {error}") from error
 
     def read(self, step: int, route: str, start: int, end: int) -> list[Block]:
         """The blocks of a route in a tier that begin from `start` on and before `end`."""
         text = "SELECT start, body FROM blocks WHERE step = ? AND route = ? AND start >= ? AND start < ? ORDER BY start"
-        try:
-            rows = self._opened().execute(text, (step, route, start, end)).fetchall()
-        except sqlite3.Error as error:
-            raise ArchiveError(f"{self._path}: cannot be read: {error}") from error
+        with self._use("read") as db:
+            rows = db.execute(text, (step, route, start, end)).fetchall()
         return [Block(step, route, begin, body, stored=True) for begin, body in rows]
 
     @property
@@ -126,6 +126,15 @@ class StepArchive:
             self._db = None
 
     # -- how
+
+    @contextmanager
+    def _use(self, what: str) -> Iterator[sqlite3.Connection]:
+        try:
+            yield self._opened()
+        except (sqlite3.Error, OSError) as error:
+            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
+                self.close()
+            raise ArchiveError(f"{self._path}: cannot be {what}: {error}") from error
 
     def _opened(self) -> sqlite3.Connection:
         if self._db is not None and _id(self._path) == self._file:
@@ -147,16 +156,17 @@ class StepArchive:
     def _connect(self) -> sqlite3.Connection:
         files.create(self._path, 0o644)
         db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        db.text_factory = _text
         try:
             self._recognise(db)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
             db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            size = db.execute("PRAGMA page_size").fetchone()[0]
-            db.execute(f"PRAGMA max_page_count = {max(self.limit // size, 64)}")
+            _bound(db, self.limit)
             if (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
                 raise sqlite3.DatabaseError(found)
+            _probe(db)
         except BaseException:
             db.close()
             raise
@@ -187,29 +197,59 @@ class StepArchive:
             with suppress(OSError):
                 os.unlink(self._path + ending)
 
-    def _caught_up(self, db: sqlite3.Connection, unix: int) -> list[Block]:
-        ahead = db.execute("DELETE FROM blocks WHERE start > ?", (unix,)).rowcount
-        if ahead:
-            log.warning("%s: %d blocks of history are ahead of the clock, and are let go", self._path, ahead)
-        for finer, tier in pairwise(TIERS):
-            _join_all(db, finer, tier, unix)
-        found: list[Block] = []
-        for finer, tier in pairwise(TIERS):
-            text = "SELECT route, start, body FROM blocks WHERE step = ? AND start >= ? ORDER BY start"
-            rows = db.execute(text, (finer.step, unix - unix % tier.step))
-            found += [Block(finer.step, route, start, body, stored=True) for route, start, body in rows]
-        return found
-
     def _make_room(self, db: sqlite3.Connection) -> None:
+        most = _bound(db, self.limit)
         pages, free = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count"))
-        most = max(self.limit // db.execute("PRAGMA page_size").fetchone()[0], 64)
         if pages - free <= FULL * most:
             return
         count = db.execute("SELECT count(*) FROM blocks").fetchone()[0]
         part = max(int(count * max(LET_GO, 1.0 - FULL * most / (pages - free))), 1)
         oldest = "SELECT step, route, start FROM blocks ORDER BY made LIMIT ?"
-        with db:
-            self.let_go += db.execute(f"DELETE FROM blocks WHERE (step, route, start) IN ({oldest})", (part,)).rowcount
+        self.let_go += db.execute(f"DELETE FROM blocks WHERE (step, route, start) IN ({oldest})", (part,)).rowcount
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace")
+
+
+def _bound(db: sqlite3.Connection, limit: int) -> int:
+    """Bounds the file; returns the pages that it may have."""
+    most = max(limit // int(db.execute("PRAGMA page_size").fetchone()[0]), LEAST_PAGES)
+    db.execute(f"PRAGMA max_page_count = {most}")
+    return most
+
+
+def _probe(db: sqlite3.Connection) -> None:
+    try:
+        db.execute(PROBE_SQL)
+    except sqlite3.OperationalError as error:
+        raise sqlite3.DatabaseError(str(error)) from error
+
+
+def _caught_up(db: sqlite3.Connection, unix: int, now: float) -> list[Block]:
+    for route, start, body in db.execute("SELECT route, start, body FROM opened").fetchall():
+        _put(db, Block(SECONDS.step, route, start, body), now)
+    db.execute("DELETE FROM opened")
+    db.execute(
+        "UPDATE blocks SET made = :now WHERE made > :now", {"now": now}
+    )  # of a clock that was lost with its file
+    _forget_ahead(db, unix)
+    for finer, tier in pairwise(TIERS):
+        _join_all(db, finer, tier, unix)
+    found: list[Block] = []
+    for finer, tier in pairwise(TIERS):
+        text = "SELECT route, start, body FROM blocks WHERE step = ? AND start >= ? ORDER BY start"
+        rows = db.execute(text, (finer.step, unix - unix % tier.step))
+        found += [Block(finer.step, route, start, body, stored=True) for route, start, body in rows]
+    return found
+
+
+def _forget_ahead(db: sqlite3.Connection, unix: int) -> None:
+    ahead = db.execute("DELETE FROM blocks WHERE start > ?", (unix,)).rowcount
+    for tier in TIERS[1:]:
+        db.execute("DELETE FROM blocks WHERE step = ? AND start >= ?", (tier.step, unix - unix % tier.step))
+    if ahead:
+        log.warning("%d blocks of history are ahead of the clock, and are let go", ahead)
 
 
 def _put(db: sqlite3.Connection, block: Block, now: float) -> None:
@@ -222,11 +262,15 @@ def _put(db: sqlite3.Connection, block: Block, now: float) -> None:
 
 def merged(one: bytes, other: bytes, step: int) -> bytes:
     """Two blocks of one stretch as one; one that cannot be read has nothing."""
+    steps = [each for body in (one, other) for each in _readable(body)]
+    return packed([encode(each) for each in joined(steps, step)])
+
+
+def _readable(body: bytes) -> list[TimeStep]:
     try:
-        earlier = unpacked(one)
+        return unpacked(body)
     except ValueError:
-        return other
-    return packed([encode(each) for each in joined([*earlier, *unpacked(other)], step)])
+        return []
 
 
 def _join_all(db: sqlite3.Connection, finer: Tier, tier: Tier, unix: int) -> None:
@@ -237,19 +281,17 @@ def _join_all(db: sqlite3.Connection, finer: Tier, tier: Tier, unix: int) -> Non
         "AND c.start = b.start - b.start % :long)"
     )
     names = {"long": tier.step, "short": finer.step, "now": unix - unix % tier.step}
-    with db:
-        for route, start in db.execute(text, names).fetchall():
-            where = (finer.step, route, start, start + tier.step)
-            rows = db.execute(
-                "SELECT body, made FROM blocks WHERE step = ? AND route = ? AND start >= ? AND start < ?", where
-            ).fetchall()
-            steps = joined((each for body, _ in rows for each in unpacked(body)), tier.step)
-            made = max(made for _, made in rows)
-            for step in steps:
-                db.execute(
-                    "INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?, ?)",
-                    (tier.step, route, start, made, packed([encode(step)])),
-                )
+    for route, start in db.execute(text, names).fetchall():
+        where = (finer.step, route, start, start + tier.step)
+        rows = db.execute(
+            "SELECT body, made FROM blocks WHERE step = ? AND route = ? AND start >= ? AND start < ?", where
+        ).fetchall()
+        made = max(made for _, made in rows)
+        for step in joined((each for body, _ in rows for each in _readable(body)), tier.step):
+            db.execute(
+                "INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?, ?)",
+                (tier.step, route, start, made, packed([encode(step)])),
+            )
 
 
 def _id(path: str) -> tuple[int, int] | None:

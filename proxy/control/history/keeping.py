@@ -47,6 +47,11 @@ class History:
         self._block = 0
         self._due: deque[tuple[Tier, str, int]] = deque()
         self._followed: dict[str, None] = {}
+        self._routes: tuple[str, ...] = ()
+        self.joins = True
+        """Whether longer steps are made: not while an earlier process's are on their way."""
+        self.has_past = False
+        """Whether an earlier process's blocks were taken up."""
         self.room = MAX_ARMS
         """Arms that are followed at most."""
         self.until = 0
@@ -62,7 +67,7 @@ class History:
     def look(self, now: float) -> None:
         """Ends the second that is over, and makes longer steps where they are due."""
         self._move_to(now)
-        for _ in range(min(MAX_JOINED_AT_ONCE, len(self._due))):
+        for _ in range(min(MAX_JOINED_AT_ONCE, len(self._due)) if self.joins else 0):
             self._join(*self._due.popleft())
 
     def _move_to(self, now: float) -> None:
@@ -74,21 +79,31 @@ class History:
             self._second = second
             if second >= self._block + SECONDS.block:
                 self._end_block(second)
+        elif self._routes != tuple(self._engine.routes):
+            self._follow()
 
     def _begin(self, second: int) -> None:
         self._second, self._block = second, second - second % SECONDS.block
         self._follow()
 
     def _follow(self) -> None:
-        """Routes are followed in the order of the file, as far as there is room for their arms."""
-        left, self._followed = self.room, {}
-        for name, route in self._engine.routes.items():
-            state = route.state
-            versions = {state.primary, *route.situation.split, *route.situation.shadows, *route.situation.candidates}
-            left -= max(len(versions), ARMS_AT_LEAST)
+        """Routes are followed in the order of the file, as far as there is room for their arms; then those that are no
+        longer in it, for requests that are still under way on them."""
+        self._routes = tuple(self._engine.routes)
+        wanted, left = dict.fromkeys((*self._routes, *self._followed)), self.room
+        self._followed = {}
+        for name in wanted:
+            left -= self._arms(name)
             if left < 0:
                 return
             self._followed[name] = None
+
+    def _arms(self, name: str) -> int:
+        route = self._engine.routes.get(name)
+        if route is None:
+            return ARMS_AT_LEAST
+        live = route.situation
+        return max(len({route.state.primary, *live.split, *live.shadows, *live.candidates}), ARMS_AT_LEAST)
 
     def _end_second(self, now: float) -> None:
         self._follow()
@@ -98,10 +113,14 @@ class History:
         if steps is None:
             return
         self._gauges.look(self._followed)
-        for name in self._followed:
+        for name in {**self._followed, **steps}:
+            route = self._engine.routes.get(name)
+            if route is None and name not in steps:
+                continue  # it is gone, and nothing is under way on it
             step = steps.get(name) or TimeStep(0, 1)
             step.start, step.seen = second, 1
-            self._gauges.fill(step, self._engine.routes[name], now)
+            if route is not None:
+                self._gauges.fill(step, route, now)
             self._open.setdefault(name, []).append(encode(step))
 
     def _end_block(self, second: int) -> None:
@@ -135,6 +154,11 @@ class History:
     def take_up(self, blocks: Iterable[Block]) -> None:
         """Takes blocks of an earlier process, of minutes and ten minutes that are not over yet."""
         self.shelf.take_up(blocks)
+        self.has_past = True
+
+    def under_way(self) -> list[Block]:
+        """The block that is under way, of each route, as far as it has come."""
+        return [Block(SECONDS.step, name, self._block, packed(steps)) for name, steps in self._open.items()]
 
     def forget_stored(self) -> None:
         """Lets go of blocks that are stored, and that no longer step is to be made of any more."""

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from proxy.contracts.operation import HistoryKept
 from proxy.contracts.record import Tick
+from proxy.control.containment import contained
 from proxy.control.engine import Engine
 from proxy.control.history.archive import ArchiveError, StepArchive
 from proxy.control.history.keeping import History, Part
@@ -24,7 +25,7 @@ from proxy.stats.board import Board
 log = logging.getLogger("penumbra.history")
 
 WRITE_SECONDS = 2.0
-"""Seconds between two writes: what a kill takes beside the block of ten seconds that is under way."""
+"""Seconds between two writes: what a kill takes beside the second that is under way."""
 TRIM_SECONDS = 60.0
 """Seconds between two looks for steps that are too old."""
 PATIENCE = 10.0
@@ -55,11 +56,9 @@ class Past:
         """Reads and writes of the file that failed. Monotone."""
         self._kept = HistoryKept()
         self._archive: StepArchive | None = None
-        self._begun = False
         self._due = self._trimmed = 0.0
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
-        self._lost = 0
 
     def use(self, kept: HistoryKept | None) -> None:
         """Keeps a history as configured, or none."""
@@ -70,9 +69,10 @@ class Past:
         self._kept = kept
         if self.history is None:
             self.history = History(self._engine, self._board)
-            self._begun = False
-        if self._path and (self._archive is None or self._archive.limit != kept.disk):
-            self._archive, self._begun = StepArchive(self._path, kept.disk), False
+        if self._path and self._archive is None:
+            self._archive = StepArchive(self._path, kept.disk)
+        if self._archive is not None:
+            self._archive.limit = kept.disk
 
     def on_tick(self, tick: Tick, now: float) -> None:
         """Counts a tick. `now`: seconds by the clock of durations."""
@@ -106,32 +106,40 @@ class Past:
     # -- storing
 
     async def store(self, now: float) -> None:
-        """Stores the blocks that are whole, in a thread; takes up an earlier process's first."""
+        """Stores what has come, in a thread; takes up an earlier process's blocks first."""
         history, archive = self.history, self._archive
         if history is None or archive is None:
             return
         history.look(now)
         async with self._turn:
-            try:
-                if not self._begun:
-                    blocks = await asyncio.to_thread(archive.begin, int(self._engine.keeper.unix(now)))
-                    history.take_up(blocks)
-                    self._begun = True
-                blocks = list(history.shelf.unstored())
-                if blocks:
-                    await asyncio.to_thread(archive.write, blocks, now)
-                if now >= self._trimmed + TRIM_SECONDS:
-                    self._trimmed = now
-                    await asyncio.to_thread(archive.trim, self._oldest(now))
-            except ArchiveError as error:
-                self._fail(str(error), now)
-                return
-            for block in blocks:
+            with contained("storing the history"):
+                try:
+                    await self._store(history, archive, now)
+                except ArchiveError as error:
+                    self._fail(str(error), now)
+
+    async def _store(self, history: History, archive: StepArchive, now: float) -> None:
+        if not history.has_past:
+            await self._take_up(history, archive, now)
+        if now >= self._trimmed + TRIM_SECONDS:
+            self._trimmed = now
+            await asyncio.to_thread(archive.trim, self._oldest(now))
+        for batch in history.shelf.batches():
+            await asyncio.to_thread(archive.write, batch, history.under_way(), now)
+            for block in batch:
                 block.stored = True
-            history.forget_stored()
-            if self.faults:
-                log.info("the history is stored again")
-            self.faults.clear()
+        history.forget_stored()
+        if self.faults:
+            log.info("the history is stored again")
+        self.faults.clear()
+
+    async def _take_up(self, history: History, archive: StepArchive, now: float) -> None:
+        history.joins = False
+        try:
+            blocks = await asyncio.to_thread(archive.begin, int(self._engine.keeper.unix(now)), now)
+            history.take_up(blocks)
+        finally:
+            history.joins = True
 
     def _oldest(self, now: float) -> dict[int, float]:
         kept = self._kept
@@ -155,7 +163,7 @@ class Past:
         assert history is not None
         async with self._turn:
             parts = history.parts(start, end, tier)
-            archive = self._archive if self._begun and not self.faults else None
+            archive = self._archive if history.has_past and not self.faults else None
             held = history.held(route, parts, unstored=archive is not None)
             opened = history.opened(route)
             try:

@@ -17,6 +17,9 @@ from proxy.control.history.tiers import TIERS
 MAX_BYTES = 3 << 20
 """Bytes of all blocks: ten routes with three versions make 3 KB a second, so a quarter of an hour without a disk."""
 
+BATCH_BYTES = 64 << 10
+"""Bytes that are stored at once: the smallest file has room for them once it has let go of its oldest steps."""
+
 OVERHEAD = 250
 """Bytes that a block takes besides its body: its objects, and its places in two containers."""
 
@@ -82,6 +85,18 @@ class Shelf:
     def unstored(self) -> Iterator[Block]:
         """The blocks that are to be stored, oldest first in each tier."""
         return (block for blocks in self._tiers.values() for block in blocks if not block.stored)
+
+    def batches(self) -> Iterator[list[Block]]:
+        """The blocks that are to be stored in parts of about `BATCH_BYTES`, in the same order; at least one part."""
+        batch: list[Block] = []
+        size = 0
+        for block in [*self.unstored()]:
+            if size > BATCH_BYTES:
+                yield batch
+                batch, size = [], 0
+            batch.append(block)
+            size += len(block.body)
+        yield batch
 
     def take_up(self, blocks: Iterable[Block]) -> None:
         """Takes blocks that are older than all others of their tier, in order of time."""

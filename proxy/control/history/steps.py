@@ -132,6 +132,9 @@ _decode = msgspec.msgpack.Decoder(list[TimeStep]).decode
 
 MAX_JOINED = 15
 """Steps of one block at most: so many have a header of one byte."""
+MAX_UNPACKED = 16 << 20
+"""Bytes of a block when it is unpacked: four times what ten seconds of one route have, all latencies there are room
+for being its own."""
 
 
 def packed(steps: Sequence[bytes]) -> bytes:
@@ -142,6 +145,10 @@ def packed(steps: Sequence[bytes]) -> bytes:
 def unpacked(block: bytes) -> list[TimeStep]:
     """The steps of a block. Raises ValueError on what is none."""
     try:
-        return _decode(zlib.decompress(block))
+        unpacking = zlib.decompressobj()
+        steps = _decode(unpacking.decompress(block, MAX_UNPACKED))
+        if not unpacking.eof:  # so it has no checksum either
+            raise ValueError("no block of steps: it has no end")
+        return steps
     except (zlib.error, msgspec.MsgspecError, TypeError) as error:  # TypeError: it is no bytes, by a damaged file
         raise ValueError(f"no block of steps: {error}") from error

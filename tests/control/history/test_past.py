@@ -16,6 +16,8 @@ from proxy.control.history.past import file_of
 from proxy.control.history.series import series
 from proxy.control.history.tiers import tier_for
 from tests.control.history.pasts import BEGAN, Recorded, legs
+from tests.control.houses import section
+from tests.control.houses import settings as house_settings
 
 START = int(BEGAN)
 FOR_EVER = HistoryKept(seconds=1e6, minutes=1e6)
@@ -41,7 +43,7 @@ async def restarted(past: Recorded, path: str) -> Recorded:
     return after
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(EVENTS, st.sampled_from([1, 10, 60, 600]))
 def test_sums_are_those_of_the_ticks_over_restarts(events: list[tuple[str, float, int]], step: int) -> None:
     async def story(path: str) -> None:
@@ -67,18 +69,89 @@ def test_sums_are_those_of_the_ticks_over_restarts(events: list[tuple[str, float
         asyncio.run(story(f"{folder}/state.db.history"))
 
 
+JUMPS = st.sampled_from([0.0, 0.0, 3.0, -3.0, -45.0, 70.0, -700.0, 9000.0])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.lists(st.tuples(AFTER, st.integers(0, 9)), max_size=6), JUMPS, st.booleans()), max_size=5))
+def test_whatever_the_wall_clock_does_all_steps_say_the_same(
+    lives: list[tuple[list[tuple[float, int]], float, bool]],
+) -> None:
+    """Between two processes the wall clock may jump, and one may be killed; what is kept adds up alike in all steps."""
+
+    async def story(path: str) -> None:
+        now, skew, sent = BEGAN, 10_000.0, 0
+        for ticks, jump, killed in [*lives, ([], 0.0, False)]:
+            past = Recorded(now=now, path=path, kept=FOR_EVER)
+            past.engine.keeper.skew = skew = max(skew + jump, 0.0)
+            await past.past.store(past.now)
+            for after, n in ticks:
+                past.tick(legs(n), after=after)
+                sent += n
+                await past.past.store(past.now)
+            if not killed:
+                await past.past.close(past.now)
+            now = past.now
+        end = (int(now) + 60_000) // 86_400 * 86_400 + 86_400
+        sums = {sum(value or 0 for value in await requests(past, START, end, step)) for step in (1, 60, 600, 3600)}
+        assert len(sums) == 1 and sums.pop() <= sent
+
+    with TemporaryDirectory() as folder:
+        asyncio.run(story(f"{folder}/state.db.history"))
+
+
+ROUTES = st.sets(st.sampled_from(["a", "b", "c", "d"]))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(ROUTES, st.lists(st.tuples(st.sampled_from("abcd"), AFTER, st.integers(0, 9)))), max_size=6))
+def test_routes_come_and_go_and_each_keeps_its_counts(
+    configurations: list[tuple[set[str], list[tuple[str, float, int]]]],
+) -> None:
+    """A tick may tell of a route that is gone: requests were under way on it. One that never was is nobody's."""
+    past, sent, known = Recorded(house_settings(section("a")), kept=FOR_EVER), dict.fromkeys("abcd", 0), {"a"}
+    for names, ticks in configurations:
+        past.engine.reload(lambda names=names: house_settings(*map(section, sorted(names | {"a"}))), past.now)  # type: ignore[misc]
+        past.history.look(past.now)
+        known |= names
+        for route, after, n in ticks:
+            past.tick(legs(n, route=route), after=after)
+            sent[route] += n if route in known else 0
+            past.settle()
+    past.silence(1.5)
+    for route, n in sent.items():
+        steps = past.steps(START, int(past.now) + 1, tier_for(1), route)
+        assert sum(sum(step.arms[key].outcomes) for step in steps for key in step.arms) == n
+
+
+def test_a_route_that_is_gone_has_no_zeros() -> None:
+    past = Recorded(house_settings(section("a"), section("b")))
+    past.tick(legs(1, route="b"), after=1.0)
+    past.tick(legs(1, route="b"), after=1.0)
+    past.engine.reload(lambda: house_settings(section("a")), past.now)
+    for route in "aabaa":
+        past.tick(legs(2, route=route), after=1.0)
+    past.silence(1.5)
+    steps = past.steps(START, START + 60, tier_for(1), "b")
+    assert [(each.start - START, sum(sum(arm.outcomes) for arm in each.arms.values())) for each in steps] == [
+        (1, 1),
+        (2, 1),
+        (5, 2),
+    ]
+
+
 def test_a_kill_takes_seconds(tmp_path: Path) -> None:
     async def story() -> None:
         path = str(tmp_path / "x.history")
         past = Recorded(path=path)
-        for _ in range(90):
+        for _ in range(87):
             past.tick(legs(1), after=1.0)
             past.history.look(past.now)
             await past.past.store(past.now)
         killed = Recorded(now=past.now + 30.0, path=path)
         await killed.past.store(killed.now)
         shown = await requests(killed, START, START + 120, 1)
-        assert shown[1:90] == [1] * 89 and set(shown[90:]) == {None}
+        assert shown[1:87] == [1] * 86 and set(shown[87:]) == {None}
         assert await requests(killed, START, START + 60, 60) == [59]
         await killed.past.close(killed.now)
         await past.past.close(past.now)
