@@ -76,8 +76,11 @@ def test_children_are_this_interpreter_and_import_this_package(monkeypatch: pyte
     assert children.environment()["PYTHONPATH"] == "elsewhere"
 
 
-@pytest.mark.parametrize(("kind", "configured", "expected"), [("control", {}, "1048576"), ("control", {"x": "7"}, "7")])
-def test_control_gives_large_blocks_back(
+@pytest.mark.parametrize(
+    ("kind", "configured", "expected"),
+    [("control", {}, "1048576"), ("control", {"x": "7"}, "7"), ("worker", {}, "8388608"), ("worker", {"x": "7"}, "7")],
+)
+def test_control_gives_large_blocks_back_and_workers_keep_them(
     kind: children.ProcessKind, configured: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a setting of the allocator, which the environment may say otherwise."""

@@ -66,16 +66,18 @@ class ShadowTarget(Target):
     """A version that gets copies of a route's requests.
 
     - `inflight`: copies that have not finished; `limit` bounds them
+    - `encodes`: what is written to it are other bytes than the body's own: frames of HTTP/2, or of TLS
     - `share`: the part of the requests that are copied
     - `request_extra`: the block with the field that says that a request is a copy
     """
 
-    __slots__ = ("inflight", "limit", "request_extra", "share")
+    __slots__ = ("encodes", "inflight", "limit", "request_extra", "share")
 
     def __init__(self, arms: Arms, pool: Pool, breakers: Breakers, share: Share, limit: int, timeout: float) -> None:
         super().__init__(arms, pool, breakers, timeout, None)
         self.share, self.limit = share, limit
         self.inflight = 0
+        self.encodes = False
         self.request_extra = b"x-penumbra-shadow: %b\r\n" % self.version.encode()
 
 
@@ -302,6 +304,7 @@ class Registry:
             self._used.add((route.name, share.version, role))
         target.arm, target.other_arm = arms
         target.pool, target.share, target.limit = pool, share, limit
+        target.encodes = pool.version.secure or pool.version.http == 2
         target.response_timeout, target.plan = route.timeouts.response, self._plan(route, share.version)
         return target
 

@@ -33,6 +33,9 @@ EIGHTHS: Final = (4, 5, 6, 7)
 COUNTED: Final = 4096
 """Bytes of a body or head up to which nothing is counted."""
 
+JOINED: Final = 16 * 1024
+"""Bytes of a body up to which what is written together is joined first: the copy costs less than a write in pieces."""
+
 CLIENT_BYTES: Final = 4096
 """Bytes that a client's connection counts for. An idle one was measured to take 2.7 KiB."""
 

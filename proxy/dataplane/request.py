@@ -26,6 +26,7 @@ class Request(Timed):
     - `route`, `route_name`: set once a route was found; `inference`: it asks the route's model for something
     - `number`: identifies the exchange in records, 0: not recorded; `key`: the hash of its sticky key, 0: none
     - `copies`: how many copies to shadows were sent; `followers`: those under way that end when the client leaves
+    - `sharers`: copies under way that hold its body
     - `request_id`: the client's, or one that the proxy made; `id_field`: the block that says so in answers
     - `extra`: the block that the proxy adds for versions: a request id that it made, its hop
     - `started`, `read_at`: when its turn came, and when its last bytes were read (monotonic seconds)
@@ -49,6 +50,7 @@ class Request(Timed):
         "request_id",
         "route",
         "route_name",
+        "sharers",
         "size",
         "started",
         "trailers",
@@ -67,7 +69,7 @@ class Request(Timed):
         self.route_name = ""
         self.complete = False
         self.inference = True
-        self.size = self.key = self.number = self.copies = self.held = 0
+        self.size = self.key = self.number = self.copies = self.sharers = self.held = 0
         self.started = self.read_at = now
         self.until = now + head.timeout
 

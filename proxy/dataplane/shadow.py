@@ -2,8 +2,11 @@
 
 1. What it may cost is bounded, and it is shed first: so many legs in flight, so many bytes waiting in all, one breaker.
    Each copy that is not sent is counted by its reason.
-2. It has the times that a live leg has: for the answer's head, between two pieces of it, and in all.
-3. It ends when its client leaves (a route may say otherwise), and what ends it so, or a limit of this proxy, is charged
+2. All copies of a request hold the pieces of its body as they came, so that it is in memory once, and counts once,
+   however many they are. What is a copy's own counts for itself: a body that was rewritten for its version, and what
+   is written where that is not the pieces themselves (`ShadowLeg.own`).
+3. It has the times that a live leg has: for the answer's head, between two pieces of it, and in all.
+4. It ends when its client leaves (a route may say otherwise), and what ends it so, or a limit of this proxy, is charged
    to nobody.
 """
 
@@ -15,7 +18,7 @@ from typing import Final
 from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.dataplane.attempt import Attempt
 from proxy.dataplane.live import ShadowTarget
-from proxy.dataplane.memory import COPIES
+from proxy.dataplane.memory import COPIES, JOINED
 from proxy.dataplane.ports import ServerStream
 from proxy.dataplane.request import Request
 from proxy.dataplane.shared import Shared
@@ -27,9 +30,6 @@ from proxy.routing.rewrite.unwritable import Unwritable
 MAX_COPIED_BYTES: Final = 64 * 1024 * 1024
 """Bytes of request bodies that all shadow legs of a worker may hold together."""
 
-IN_MEMORY: Final = 2
-"""Times that the body of a copy is in memory: here, and in the write to a shadow that does not read."""
-
 MAX_SHADOW_ANSWER: Final = 64 * 1024 * 1024
 """Bytes of a shadow's answer that are read, most of them thrown away, before the leg is given up."""
 
@@ -39,22 +39,48 @@ would hang too and only hold memory."""
 
 
 class ShadowLeg(Attempt):
-    """One copy under way; its answer goes to nobody. `copied`, `body`: the request, as the version gets it, whole;
-    `last`: when it must have ended."""
+    """One copy under way; its answer goes to nobody.
 
-    __slots__ = ("_shadow", "body", "copied", "last")
+    - `copied`, `pieces`, `size`: the request, as the version gets it, whole
+    - `shares`: its body is the request's; `own`: bytes that it holds alone
+    - `last`: when it must have ended
+    """
+
+    __slots__ = ("_shadow", "copied", "last", "own", "pieces", "shares", "size")
 
     def __init__(
-        self, shared: Shared, request: Request, target: ShadowTarget, head: RequestHead, body: bytes, now: float
+        self, shared: Shared, request: Request, target: ShadowTarget, head: RequestHead, body: bytes | None, now: float
     ) -> None:
+        """`body`: rewritten for the version, None: that of the request."""
         super().__init__(shared, request, target, now)
-        self._shadow, self.copied, self.body = target, head, body
+        self._shadow, self.copied = target, head
+        self.shares = body is None
+        if body is not None:
+            self.pieces, self.size = [body] if body else [], len(body)
+        else:
+            self.pieces, self.size = request.pieces or [], request.size
+        self.own = written(target, self.size)
         self.deadline = now + target.response_timeout
         self.last = now + request.route.total if request.route.total is not None else inf
         target.inflight += 1
         shared.copies.add(self)
-        shared.copied += len(body)
-        shared.memory.insist(COPIES, IN_MEMORY * len(body))
+        self._hold()
+
+    def _hold(self) -> None:
+        held = self.size
+        if self.shares:
+            self.request.sharers += 1
+            held = held if self.request.sharers == 1 else 0
+        self.shared.copied += held
+        self.shared.memory.insist(COPIES, held + self.own)
+
+    def _let_go(self) -> None:
+        held = self.size
+        if self.shares:
+            self.request.sharers -= 1
+            held = 0 if self.request.sharers else held
+        self.shared.copied -= held
+        self.shared.memory.give(COPIES, held + self.own)
 
     def patience(self) -> float:
         """Its own time: the client's says nothing about the copy, but that there is one. As much as the client gave is
@@ -68,9 +94,9 @@ class ShadowLeg(Attempt):
         """The whole request goes out at once."""
         request, plan = self.request, self._shadow.plan
         authority = b"" if plan is None else plan.authority(request.head)
-        stream.begin(self, self.copied, authority, request.extra + self._shadow.request_extra, len(self.body))
-        if self.body:
-            stream.data(self.body)
+        stream.begin(self, self.copied, authority, request.extra + self._shadow.request_extra, self.size)
+        for piece in self.pieces:
+            stream.data(piece)
         if request.trailers:
             stream.trailers(request.trailers)
         stream.end()
@@ -154,17 +180,18 @@ class ShadowLeg(Attempt):
         self.stream = None
         self._shadow.inflight -= 1
         self.shared.copies.discard(self)
-        self.shared.copied -= len(self.body)
-        self.shared.memory.give(COPIES, IN_MEMORY * len(self.body))
+        self._let_go()
 
 
 def mirror(shared: Shared, request: Request, targets: list[ShadowTarget], now: float) -> None:
     """Sends the copies that are due, or counts why not. `request` is complete."""
-    whole = request.pieces is not None and request.size <= request.route.mirror_body
-    body = request.body() if whole else b""
+    pieces = request.pieces
+    whole = pieces is not None and request.size <= request.route.mirror_body
+    if whole and pieces is not None and len(pieces) > 1 and any(_joins(target) for target in targets):
+        request.body()  # once, for all of them
     for target in targets:
         try:
-            _copy(shared, request, target, body, whole, now)
+            _copy(shared, request, target, whole, now)
         except Exception as error:  # no matter of the request's own leg, nor of the other copies
             unexpected(error)
             _uncopied(shared, request, target)
@@ -177,22 +204,32 @@ def _uncopied(shared: Shared, request: Request, target: ShadowTarget) -> None:
         unexpected(error)
 
 
-def _copy(shared: Shared, request: Request, target: ShadowTarget, body: bytes, whole: bool, now: float) -> None:
+def _joins(target: ShadowTarget) -> bool:
+    return target.encodes or target.plan is not None
+
+
+def written(target: ShadowTarget, size: int) -> int:
+    """Bytes that wait for a shadow that does not read, of a body of `size` bytes, beside the body itself."""
+    return size if target.encodes or size <= JOINED else 0
+
+
+def _copy(shared: Shared, request: Request, target: ShadowTarget, whole: bool, now: float) -> None:
     breaker = target.breaker_of(request.inference)
     assert breaker is not None
-    reason = _refusal(shared, target, breaker, len(body), now) if whole else "body_too_large"
+    reason = _refusal(shared, target, breaker, request, now) if whole else "body_too_large"
     if reason:
         shared.tally.shadow_dropped(request.route_name, target.version, reason)
         return
     head, plan = request.head, target.plan
+    body: bytes | None = None
     if plan is not None:
         try:
-            rewritten = plan.applied(head, body, request.inference)
+            rewritten = plan.applied(head, request.body(), request.inference)
         except Unwritable as unwritable:
             shared.tally.not_rewritten(request.route_name, target.version, "request", unwritable.reason)
             shared.tally.shadow_dropped(request.route_name, target.version, unwritable.reason)
             return
-        head, body = rewritten.head, body if rewritten.body is None else rewritten.body
+        head, body = rewritten.head, rewritten.body
     breaker.probing(now)
     leg = ShadowLeg(shared, request, target, head, body, now)
     request.copies += 1
@@ -208,12 +245,13 @@ def _copy(shared: Shared, request: Request, target: ShadowTarget, body: bytes, w
         request.followers.append(leg)
 
 
-def _refusal(shared: Shared, target: ShadowTarget, breaker: Breaker, size: int, now: float) -> str:
-    """Why a copy of `size` bytes may not be sent now ("": it may)."""
+def _refusal(shared: Shared, target: ShadowTarget, breaker: Breaker, request: Request, now: float) -> str:
+    """Why a copy may not be sent now ("": it may)."""
     if target.inflight >= target.limit:
         return "inflight"
     if breaker.blocks(now) or (breaker.open and target.inflight >= MAX_PROBES):
         return "ejected"
-    if shared.copied + size > MAX_COPIED_BYTES or not shared.memory.fits(COPIES, IN_MEMORY * size):
+    size, held = request.size, 0 if request.sharers and target.plan is None else request.size
+    if shared.copied + held > MAX_COPIED_BYTES or not shared.memory.fits(COPIES, held + written(target, size)):
         return "memory"
     return ""

@@ -116,14 +116,20 @@ class TlsLayer(asyncio.Protocol):
 
     def write(self, data: Any) -> None:
         """Encrypts and sends `data`, all of it."""
-        if self._ended or self._closing or not data:
+        if data:
+            self.writelines((data,))
+
+    def writelines(self, pieces: Any) -> None:
+        """The same of pieces, none of them empty."""
+        if self._ended or self._closing:
             return
         try:
-            sent = self.session.write(data)
-            if sent < len(data):  # a record is written at a time
-                rest = memoryview(data)
-                while sent < len(data):
-                    sent += self.session.write(rest[sent:])
+            for data in pieces:
+                sent = self.session.write(data)
+                if sent < len(data):  # a record is written at a time
+                    rest = memoryview(data)
+                    while sent < len(data):
+                        sent += self.session.write(rest[sent:])
         except ssl.SSLError as error:
             self._fail(error)
             return

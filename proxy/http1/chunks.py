@@ -72,7 +72,7 @@ class ChunkReader:
         while at < end and self._state != _DONE:
             if self._state == _DATA:
                 stop = min(at + self._left, end)
-                pieces.append(data[at:stop])
+                pieces.append(data[at:stop] if at or stop < end else data)
                 self._left -= stop - at
                 at = stop
                 if not self._left:

@@ -179,7 +179,7 @@ class ResponseReader:
             elif head.length is not None:
                 at = self._read_length(data, at)
             else:
-                self.response_body(data[at:])
+                self.response_body(data[at:] if at else data)
                 return
 
     # the head
@@ -247,7 +247,7 @@ class ResponseReader:
 
     def _read_length(self, data: bytes, at: int) -> int:
         stop = min(at + self._left, len(data))
-        piece = data[at:stop]
+        piece = data[at:stop] if at or stop < len(data) else data  # compiled, a slice is a copy, of the whole too
         self._left -= stop - at
         if self._parser is not None:
             self._parser.feed_data(piece)  # only so that it is ready for the next head: cheaper than a new one

@@ -82,6 +82,11 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+def chunk_in_parts(data: bytes) -> tuple[bytes, bytes, bytes]:
+    """The same without a copy of `data`."""
+    return b"%x\r\n" % len(data), data, b"\r\n"
+
+
 def last_chunk(trailers: bytes) -> bytes:
     """The end of a body in chunks, with a block of trailers (RFC 9112 §7.1.2)."""
     return b"0\r\n%b\r\n" % trailers

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from proxy.contracts.memory import MIB, SHED
 from proxy.contracts.table import Limits, Rescue, Share, Sticky, Timeouts
 from proxy.dataplane.exchange import Exchange
-from proxy.dataplane.memory import CLIENT_BYTES, COPIES, COUNTED, RECORDS, REQUESTS, RESCUES, Memory
+from proxy.dataplane.memory import CLIENT_BYTES, COPIES, COUNTED, JOINED, RECORDS, REQUESTS, RESCUES, Memory
 from proxy.dataplane.ports import Unsent
 from proxy.dataplane.recorder import MAX_RECORDED
 from tests.support.fakes import Bench, FakeClient, FakePool, asked
@@ -161,9 +161,37 @@ def test_a_small_answer_that_cannot_be_held_back_is_streamed() -> None:
 def test_a_copy_that_finds_no_memory_is_not_sent_and_the_primary_goes_on() -> None:
     bench = Bench(route(shadows=(Share("v3", 100.0),)), LIMIT)
     for _ in range(3):
-        bench.ask(b"x" * 90_000)
+        bench.ask(b"x" * 150_000)
     assert bench.counted()["shadow_dropped"] == {("r", "v3", "memory"): 1}
-    assert [stream.body for stream in bench.pools["v1"].streams] == [b"x" * 90_000] * 3
+    assert [stream.body for stream in bench.pools["v1"].streams] == [b"x" * 150_000] * 3
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+@pytest.mark.parametrize("size", [3, 30_000])
+@given(order=st.permutations(["v2", "v3", "noise"]), encoding=st.sets(st.sampled_from(["v2", "v3"])))
+def test_a_body_is_in_memory_once_and_counts_once_however_many_have_a_copy(
+    size: int, pieces: int, order: list[str], encoding: set[str]
+) -> None:
+    """Beside it counts what waits for each: the same bytes in frames, or joined with a head."""
+    bench = Bench(route(shadows=(Share("v2", 100.0), Share("v3", 100.0)), noise=100.0))
+    for shadow in bench.route.shadows:
+        shadow.encodes = shadow.version in encoding
+    exchange, _ = bench.begin(asked(size * pieces))
+    for _ in range(pieces):
+        exchange.request_body(b"x" * size)
+    exchange.request_end()
+    exchange.flush_request()
+    streams = {"v2": bench.shadow_pools["v2"], "v3": bench.shadow_pools["v3"], "noise": bench.shadow_pools["v1"]}
+    sent = [[id(piece) for piece in streams[name].last.sent] for name in order]
+    assert sent == sent[:1] * 3, "all hold the same bytes"
+    whole = size * pieces
+    own = {name: whole if name in encoding or whole <= JOINED else 0 for name in order}
+    bench.pools["v1"].last.answer()
+    for ended, name in enumerate(order):
+        assert bench.memory.copies == whole + sum(own[each] for each in order[ended:])
+        assert bench.shared.copied == whole
+        streams[name].last.answer()
+    assert bench.memory.copies == bench.shared.copied == 0
 
 
 def test_answers_and_records_that_find_no_memory_are_not_kept() -> None:

@@ -136,6 +136,18 @@ def test_bytes_pass_both_ways(size: int) -> None:
 
 
 @looped
+def test_pieces_are_one_write_below() -> None:
+    line = made()
+    before = line.socket.writes
+    line.layer.writelines([b"head", b"b" * 70_000, b"c"])
+    assert line.socket.writes == before + 1
+    assert line.read() == b"head" + b"b" * 70_000 + b"c"
+    line.layer.abort()
+    line.layer.writelines([b"more"])
+    assert line.socket.writes == before + 1
+
+
+@looped
 def test_bytes_that_come_bit_by_bit() -> None:
     line = made()
     wire = line.says(b"hello") + line.says(b"x" * 40_000)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from proxy.http1 import write
 from proxy.http1.request_head import Http1RequestHead
 from proxy.http1.response import Http1ResponseHead
@@ -68,3 +71,9 @@ def test_problem_is_a_whole_answer() -> None:
         "detail": "no route for GET /",
     }
     assert read_response(iter([write.problem(404, "a", "b", "c", head_only=True)]), no_body=True)[0].ends == 1
+
+
+@given(st.binary(min_size=1))
+def test_a_chunk_in_parts_is_the_same_chunk(data: bytes) -> None:
+    parts = write.chunk_in_parts(data)
+    assert b"".join(parts) == write.chunk(data) and parts[1] is data

@@ -7,6 +7,7 @@ sockets run on the compiled package, too.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -496,6 +497,7 @@ class FakeTransport:
     def __init__(self) -> None:
         self.written = b""
         self.writes = 0
+        self.pieces: list[bytes] = []  # of the last write in pieces
         self.ends: list[str] = []
         self.reading = True
         self.buffered = 0
@@ -509,6 +511,10 @@ class FakeTransport:
         assert not self.ends or self.ends == ["eof"], "a write after the end"
         self.written += data
         self.writes += 1
+
+    def writelines(self, pieces: Sequence[bytes]) -> None:
+        self.write(b"".join(pieces))
+        self.pieces = list(pieces)
 
     def pause_reading(self) -> None:
         assert self.reading, "paused twice"

@@ -29,7 +29,7 @@ from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.h1.cut import cut
 from proxy.dataplane.h1.narrow import narrow
 from proxy.dataplane.introduction import PLAIN, Introduction, Manner, introduction_of
-from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS
+from proxy.dataplane.memory import COUNTED, JOINED, NO_MEMORY, REQUESTS
 from proxy.dataplane.ports import ClientConnection, ClientStream
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.unexpected import unexpected
@@ -78,6 +78,7 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         "_since",
         "_till_end",
         "_unread",
+        "_unwritten",
         "_whole",
         "current",
         "transport",
@@ -95,6 +96,7 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         self._queue: deque[tuple[Exchange, Http1RequestHead]] = deque()
         self._paused: set[str] = set()
         self._out: list[bytes] = []
+        self._unwritten = 0  # bytes of the body in `_out`
         self._mode = READING
         self._since = self._now = 0.0
         self._retires = inf
@@ -254,7 +256,14 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         self._out.append(write.response_head(head, self._chunked, self._final, version, extra))
 
     def data(self, data: bytes) -> None:
-        self._out.append(write.chunk(data) if self._chunked else data)
+        size = len(data)
+        self._unwritten += size
+        if not self._chunked:
+            self._out.append(data)
+        elif size <= JOINED:
+            self._out.append(write.chunk(data))
+        else:
+            self._out += write.chunk_in_parts(data)
 
     def trailers(self, fields: bytes) -> None:
         if self._asked.trailers:
@@ -270,6 +279,10 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         if not out:
             return False
         self._out = []
+        size, self._unwritten = self._unwritten, 0
+        if size > JOINED and not (self._final and self._whole):
+            self.transport.writelines(out)
+            return True
         data = b"".join(out) if len(out) > 1 else out[0]
         if self._final and self._whole:
             self._last_write(data)
@@ -279,13 +292,14 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
 
     def discard(self) -> None:
         self._out = []
+        self._unwritten = 0
         self._answer_trailers = b""
 
     def problem(self, failure: Failure, detail: str, extra: bytes) -> None:
         head = self._asked
         unread = not self._complete() and (head.streamed or bool(head.length))
         self._final = unread or not self._goes_on()
-        self._out = []
+        self.discard()
         self._write_problem(failure, detail, extra, head.method == b"HEAD")
 
     def done(self, now: float) -> None:

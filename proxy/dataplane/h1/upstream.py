@@ -23,6 +23,7 @@ from proxy.dataplane.h1.acknowledged import was_taken
 from proxy.dataplane.h1.narrow import narrow
 from proxy.dataplane.local_fault import reason_of_end
 from proxy.dataplane.members import NOBODY, Member
+from proxy.dataplane.memory import JOINED
 from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
 from proxy.dataplane.timings import Timings
 from proxy.dataplane.trust import IN_CLEAR, Trust
@@ -58,6 +59,7 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         "_sent",
         "_trust",
         "_tunnel",
+        "_unwritten",
         "_was_reset",
         "transport",
         "user",
@@ -71,6 +73,7 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         self._owner, self._max_idle, self._trust = owner, inf, trust
         self.user: StreamUser | None = None
         self._out: list[bytes] = []
+        self._unwritten = 0  # bytes of the body in `_out`
         self._idle_since, self._retires = 0.0, inf
         self._endpoint, self._member = ANYWHERE, NOBODY
         self._busy = self._chunked = self._ending = self._sent = self._answered = False
@@ -132,7 +135,14 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         self._out.append(write.request_head(head, self._base_path, authority or self._authority, extra, length))
 
     def data(self, data: bytes) -> None:
-        self._out.append(write.chunk(data) if self._chunked else data)
+        size = len(data)
+        self._unwritten += size
+        if not self._chunked:
+            self._out.append(data)
+        elif size <= JOINED:
+            self._out.append(write.chunk(data))
+        else:
+            self._out += write.chunk_in_parts(data)
 
     def trailers(self, fields: bytes) -> None:
         """Not sent: see the rules above."""
@@ -146,7 +156,11 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         out = self._out
         if out:
             self._out = []
-            self.transport.write(b"".join(out) if len(out) > 1 else out[0])
+            if self._unwritten > JOINED:
+                self.transport.writelines(out)
+            else:
+                self.transport.write(b"".join(out) if len(out) > 1 else out[0])
+            self._unwritten = 0
         if self._ending and not self._sent:
             self._sent = True
             if self._answered:  # before the request had ended

@@ -310,6 +310,19 @@ class SecuredConnection(Shaking, asyncio.Protocol):
         self._unasked = 0
         self._raw.write(out)
 
+    def writelines(self, pieces: list[bytes]) -> None:
+        """Sends pieces, none of them empty."""
+        engine = self._engine
+        if engine is None:
+            return
+        try:
+            out = [engine.write(piece) for piece in pieces]
+        except ssl.SSLError as error:
+            self._broken(error)
+            return
+        self._unasked = 0
+        self._raw.writelines(out)
+
     def write_last(self, data: bytes) -> None:
         """Sends `data` and goodbye at once: this direction is about to be ended."""
         engine = self._engine

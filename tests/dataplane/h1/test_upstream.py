@@ -12,6 +12,7 @@ from proxy.contracts.table import Version
 from proxy.dataplane.endpoints import ServerEndpoint
 from proxy.dataplane.h1.upstream import Upstream
 from proxy.dataplane.members import Member
+from proxy.dataplane.memory import JOINED
 from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
 from proxy.dataplane.timings import Timings
 from proxy.dataplane.tls_failed import TlsFailed
@@ -117,6 +118,19 @@ def test_a_neutral_head_is_rendered_from_its_words_alone() -> None:
     line.ask(asked(), b"abc")
     assert b"Transfer-Encoding: chunked\r\n" in line.socket.written
     assert line.socket.written.endswith(b"\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("size", [JOINED, JOINED + 1])
+def test_a_large_body_is_written_as_it_came_beside_its_head_and_a_small_one_with_it(size: int, chunked: bool) -> None:
+    line, body = Line(), b"x" * size
+    line.ask(asked() if chunked else None, body)
+    assert body in line.socket.written and line.socket.writes == 1
+    assert any(piece is body for piece in line.socket.pieces) == (size > JOINED)
+    line.hear(OK)
+    line.open()
+    line.ask()
+    assert line.socket.writes == 2 and line.socket.written.endswith(b"\r\n\r\nhello")
 
 
 def test_the_authority_is_the_version_s_where_none_is_given_and_a_whole_body_has_a_length() -> None:
