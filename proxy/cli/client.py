@@ -33,13 +33,17 @@ def ask(access: Access, method: str, path: str, body: object = None, otherwise: 
         if otherwise and status == 404 and "unknown-route" in str(answer):
             status, answer = asyncio.run(_ask(base + otherwise, access, context, method, body))
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        why = _why(error) if context is None else _why_not_by_tls(error, access)
-        _end(f"the admin API at {base} cannot be reached (--admin says where it is): {why}", EXIT_UNREACHABLE)
+        _end(unreachable(access, why_of(error, access)), EXIT_UNREACHABLE)
     if status == 404 and absent is not None:
         return absent
     if status >= 400:
-        _end(_refusal(status, answer), EXIT_NO)
+        _end(refusal(status, answer), EXIT_NO)
     return answer
+
+
+def unreachable(access: Access, why: str) -> str:
+    """What is said where there is no API."""
+    return f"the admin API at {access.base} cannot be reached (--admin says where it is): {why}"
 
 
 def tried(access: Access, paths: Sequence[str], seconds: float) -> tuple[int, Any]:
@@ -68,6 +72,11 @@ async def _ask(url: str, access: Access, context: ssl.SSLContext | None, method:
         session.request(method, url, json=body, allow_redirects=False, **secured) as response,
     ):
         return response.status, await response.json(content_type=None)
+
+
+def why_of(error: Exception, access: Access) -> str:
+    """Why there is no answer."""
+    return _why_not_by_tls(error, access) if access.base.startswith("https://") else _why(error)
 
 
 def _why(error: Exception) -> str:
@@ -112,7 +121,8 @@ def _known(reason: Reason, sentences: dict[Reason, str]) -> Reason:
     return reason if reason in sentences else "untrusted"
 
 
-def _refusal(status: int, answer: Any) -> str:
+def refusal(status: int, answer: Any) -> str:
+    """A refusal in words."""
     if not isinstance(answer, dict):
         return f"refused with status {status}"
     return f"{answer.get('title', f'Refused with status {status}')}: {answer.get('detail', '')}"

@@ -24,6 +24,7 @@ from proxy.cli.capture.command import capture
 from proxy.cli.exit_codes import EXIT_NO
 from proxy.cli.message_commands import message
 from proxy.cli.told_commands import add_told
+from proxy.cli.top_commands import add_top
 from proxy.cli.wording import counted
 from proxy.contracts.build import build
 
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 app.add_typer(audit, name="audit")
 add_told(app)
+add_top(app)
 add_acts(app)
 app.add_typer(capture, name="capture")
 app.add_typer(message, name="message")
