@@ -62,6 +62,12 @@ FAILURES: dict[str, Failure] = {
         Failure("connect_timeout", "upstream", 504, "The model server did not accept a connection in time"),
         Failure("tls_failed", "upstream", 502, "The model server and this proxy do not agree on TLS"),
         Failure("reset", "upstream", 502, "The model server closed the connection before its answer was complete"),
+        Failure(
+            "fields_too_large",
+            "upstream",
+            502,
+            "The head or the trailers of the answer are larger than its client takes",
+        ),
         Failure("answer_too_large", "internal", 502, "The answer of a shadow is larger than is read"),
         Failure("malformed", "upstream", 502, "The model server's answer is not valid HTTP"),
         Failure("response_timeout", "upstream", 504, "The model server did not answer in time"),

@@ -75,6 +75,7 @@ _OF_FAILURE: Final = {
     "no_route": UNIMPLEMENTED,
     "head_too_large": RESOURCE_EXHAUSTED,
     "body_too_large": RESOURCE_EXHAUSTED,
+    "fields_too_large": RESOURCE_EXHAUSTED,
     "overloaded": RESOURCE_EXHAUSTED,
     "no_memory": RESOURCE_EXHAUSTED,
     "pool_full": RESOURCE_EXHAUSTED,

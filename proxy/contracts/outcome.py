@@ -110,7 +110,7 @@ CONTENT: dict[ContentReason, str] = {
 _ENDED_AS: dict[Outcome, frozenset[str]] = {
     "failed": frozenset(
         (
-            *("connect_failed", "connect_timeout", "tls_failed", "reset", "malformed"),
+            *("connect_failed", "connect_timeout", "tls_failed", "reset", "malformed", "fields_too_large"),
             *("response_timeout", "idle_timeout", "total_timeout", "late"),
         )
     ),

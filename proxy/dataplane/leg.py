@@ -32,6 +32,12 @@ a canary that dies between the two would otherwise leave the client with half an
 LOOKS: Final = 20
 """Looks at a client that does not read, in the time that it may take: how late it may be let go."""
 
+OWN_FIELDS: Final = 512
+"""Bytes of an answer's head that are ours, at most: status, length, request id, version."""
+
+HEAD_TOO_LARGE: Final = "its client takes no head of this size"
+TRAILERS_TOO_LARGE: Final = "its client takes no trailers of this size"
+
 UNREACHED: Final = frozenset(("connect_timeout", "late", "tls_failed"))
 """Reasons with which the wait for a connection ends that nobody has answered. A stall of the worker is none. (Where TLS
 has failed otherwise, somebody has answered, as the pool knows.)"""
@@ -86,6 +92,9 @@ class Leg(SendingLeg):
                 self.replace(head, LABELS[self.call] if self.call >= 0 else str(status), now)
                 return
             request.not_rescued(self.target)
+        if not self.client.takes_fields(head.fields, OWN_FIELDS):
+            self.response_failed("fields_too_large", HEAD_TOO_LARGE)
+            return
         self.deadline = now + request.route.idle
         self.pass_head(head)
 
@@ -107,8 +116,12 @@ class Leg(SendingLeg):
             self.keep(data)
 
     def response_trailers(self, fields: bytes) -> None:
-        if self.state != CLOSED:
+        if self.state == CLOSED:
+            return
+        if self.client.takes_fields(fields, 0):
             self.client.trailers(fields)
+        else:
+            self.response_failed("fields_too_large", TRAILERS_TOO_LARGE)
 
     def response_end(self) -> None:
         if self.state != CLOSED:

@@ -340,6 +340,10 @@ class ClientStream:
         """Queues an answer's head; `version` and `extra` are blocks of more fields, `version` the same for many."""
         raise NotImplementedError
 
+    def takes_fields(self, block: bytes, own: int) -> bool:
+        """Whether the client takes the fields of an answer's head, with `own` bytes of ours, or of its trailers."""
+        return True
+
     def data(self, data: bytes) -> None:
         """Queues a piece of the answer's body."""
         raise NotImplementedError

@@ -8,5 +8,6 @@ fields    a block of fields as a list, and back
 indexing  which fields are kept out of a table that all streams of a peer share
 request   heads of requests, read and written
 response  heads of answers, read and written
+settings  numbers of settings
 timeout   the time that a client of gRPC gives its call
 """

@@ -35,6 +35,9 @@ its connection; larger ones end the connection: they are read before anybody can
 UNKNOWN_STREAMS: Final = 100
 """Streams that a server is taken to allow until it says so (RFC 9113 §6.5.2 asks for no fewer)."""
 
+UNBOUNDED_FIELDS: Final = 2**32 - 1
+"""Bytes of a list of fields that a peer is taken to accept until it says so."""
+
 MAX_RESETS: Final = 1_000
 """Streams that a peer may reset, and those that it may make us reset, at once; 33 a second come back. nghttp2's own: a
 client that cancels a batch of a thousand is no attacker."""

@@ -21,16 +21,11 @@ from typing import Any, Final
 import ngh2
 
 from proxy.contracts.compiler import mypyc_attr
-from proxy.http2.bounds import CONNECTION_WINDOW, HARD, UNKNOWN_STREAMS, WINDOW, Http2Bounds
+from proxy.http2.bounds import CONNECTION_WINDOW, HARD, UNBOUNDED_FIELDS, UNKNOWN_STREAMS, WINDOW, Http2Bounds
 from proxy.http2.codes import ENHANCE_YOUR_CALM, NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, name_of
 from proxy.http2.fields import FieldList
 from proxy.http2.indexing import indexed
-
-_MAX_STREAMS: Final = 3
-_WINDOW_SIZE: Final = 4
-_MAX_HEADER_LIST: Final = 6
-_ENABLE_PUSH: Final = 2
-"""Numbers of settings (RFC 9113 §6.5.2)."""
+from proxy.http2.settings import ENABLE_PUSH, MAX_HEADER_LIST, MAX_STREAMS, WINDOW_SIZE
 
 MOST: Final = 256 * 1024
 """Bytes that are taken at a time: a socket that does not take them all holds no more."""
@@ -46,10 +41,8 @@ _PREFIX: Final = "HTTP/2 engine error: "
 
 
 class Http2Error(Exception):
-    """The connection cannot go on: the peer has broken a rule of the whole connection, or gone beyond a bound.
-
-    - `code`: what it is told in GOAWAY
-    """
+    """The connection cannot go on: the peer has broken a rule of the whole connection, or gone beyond a bound. `code`:
+    what it is told in GOAWAY."""
 
     def __init__(self, code: int, detail: str) -> None:
         super().__init__(detail)
@@ -105,11 +98,11 @@ class Http2Engine:
                 glitch_rate_limit=bounds.glitches,
             ),
         )
-        settings = {_WINDOW_SIZE: WINDOW, _MAX_HEADER_LIST: bounds.head}
+        settings = {WINDOW_SIZE: WINDOW, MAX_HEADER_LIST: bounds.head}
         if client:
-            settings[_ENABLE_PUSH] = 0
+            settings[ENABLE_PUSH] = 0
         else:
-            settings[_MAX_STREAMS] = bounds.streams
+            settings[MAX_STREAMS] = bounds.streams
         self._engine.initiate_connection(settings)
         self._engine.set_local_window_size(CONNECTION_WINDOW)
 
@@ -277,11 +270,18 @@ class Http2Engine:
 
     def allowed(self) -> int:
         """Streams that the peer allows to be open at once."""
+        return self._setting(MAX_STREAMS, UNKNOWN_STREAMS, 0)
+
+    def most_fields(self) -> int:
+        """Bytes of a list of fields that the peer takes (RFC 9113 §6.5.2), as it has said."""
+        return self._setting(MAX_HEADER_LIST, UNBOUNDED_FIELDS, UNBOUNDED_FIELDS)
+
+    def _setting(self, number: int, unsaid: int, ended: int) -> int:
         try:
-            count: int = self._engine.remote_settings.get(_MAX_STREAMS, UNKNOWN_STREAMS)
+            value: int = self._engine.remote_settings.get(number, unsaid)
         except ngh2.NGH2Error:
-            return 0  # it ends
-        return count
+            return ended
+        return value
 
     def room(self) -> int:
         """How many more streams may be opened now."""

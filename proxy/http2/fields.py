@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from proxy.contracts.field_rules import HOP_BY_HOP
@@ -19,6 +20,9 @@ COLON: Final = 0x3A
 
 FIELD_OVERHEAD: Final = 32
 """Bytes that a field counts beside its name and value (RFC 9113 §6.5.2)."""
+
+MOST_GROWTH: Final = 8
+"""A list is less than so many times as large as its block: the least line, of a name and nothing, has 5 bytes."""
 
 MAX_REMEMBERED: Final = 256
 """Blocks whose lists are remembered: those of answers repeat, as do those of health checks."""
@@ -58,7 +62,7 @@ def block_of(fields: FieldList) -> bytes:
     return b"".join(parts)
 
 
-def size_of(fields: tuple[tuple[bytes, bytes], ...]) -> int:
+def size_of(fields: Sequence[tuple[bytes, bytes]]) -> int:
     """The size of a list of fields (RFC 9113 §6.5.2), in bytes."""
     size = len(fields) * FIELD_OVERHEAD
     for name, value in fields:

@@ -20,9 +20,13 @@ from proxy.dataplane.h2.connection import Http2Connection, Waiter
 from proxy.dataplane.ports import ClientStream
 from proxy.dataplane.unexpected import unexpected
 from proxy.http2.codes import CANCEL, INTERNAL_ERROR, NO_ERROR
-from proxy.http2.fields import FieldList, listed
+from proxy.http2.fields import MOST_GROWTH, FieldList, listed, size_of
 from proxy.http2.problem import problem_body
 from proxy.http2.response import write_response
+
+LEAST_FIELDS: Final = 8 * 1024
+"""Bytes of a head, or of trailers, that each client is taken to have room for: the usual bound of gRPC's libraries. One
+that says less must not have versions charged with what all others take."""
 
 HIGH: Final = 64 * 1024
 """Bytes of an answer that wait for its client before its model server does."""
@@ -151,6 +155,11 @@ class Http2ClientStream(Waiter, ClientStream):
 
     def head(self, head: ResponseHead, version: bytes, extra: bytes) -> None:
         self._head = write_response(head, version, extra)
+
+    def takes_fields(self, block: bytes, own: int) -> bool:
+        if MOST_GROWTH * len(block) <= LEAST_FIELDS - own:
+            return True  # nearly all
+        return size_of(listed(block)) <= max(self.engine.most_fields(), LEAST_FIELDS) - own
 
     def data(self, data: bytes) -> None:
         self._data.append(data)
