@@ -138,7 +138,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "history": {"containment", "engine", "route_control", "state"},
         "effects": {"engine", "open_streams", "release_control", "route_control"},
         "effect_words": {"effects"},
-        "fleet": {"engine", "profiles", "release_control", "state"},
+        "fleet": {"engine", "open_streams", "profiles", "release_control", "state"},
         "messages": set(),
         "notify": {"engine", "messages"},
         "api": {

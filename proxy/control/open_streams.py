@@ -1,6 +1,7 @@
 """Streams that are still open on a version that was rolled back, in words and numbers.
 
-Each sidecar knows of its own: what a fleet's judge says of them in the audit is what was open at the judge.
+Each sidecar knows of its own, and reports them to its fleet, whose sum the API shows. What a judge says of them in the
+audit is what was open at the judge, when it rolled back.
 """
 
 from __future__ import annotations
@@ -22,6 +23,25 @@ def left_streams(counters: Counters, state: RouteState) -> dict[str, int]:
     """How many streams are open on each version of a route that was rolled back, where there are any."""
     counts = {version: streams_of(counters, state.route, version) for version in state.rolled_back}
     return {version: count for version, count in counts.items() if count}
+
+
+def left_rows(counters: Counters, states: Iterable[RouteState]) -> list[tuple[str, str, int]]:
+    """The same of all routes, as a sidecar reports them: rows (route, version, count)."""
+    found = {state.route: left_streams(counters, state) for state in states if state.rolled_back}
+    return [(route, version, count) for route, left in found.items() for version, count in left.items()]
+
+
+def summed(rows: Iterable[tuple[str, str, int]], route: str) -> dict[str, int]:
+    """Those of one route, of all who report.
+
+    >>> summed([("r", "v2", 3), ("s", "v2", 1), ("r", "v2", 2)], "r")
+    {'v2': 5}
+    """
+    found: dict[str, int] = {}
+    for name, version, count in rows:
+        if name == route:
+            found[version] = found.get(version, 0) + count
+    return found
 
 
 def streams_of(counters: Counters, route: str, version: str) -> int:

@@ -36,5 +36,7 @@ FLEET_SHAPES: dict[str, Schema] = {
         late={"type": "boolean", "description": "Whether it is further behind than usual."},
         differs=many(text(description="A route whose section is not the judge's.")),
         version=text(description="Of Penumbra."),
+        left_streams=many(record(route=text(), version=text(), streams=whole()))
+        | {"description": "Streams that are open there on versions that were rolled back."},
     ),
 }

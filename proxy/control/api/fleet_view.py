@@ -53,4 +53,5 @@ def _member(row: MemberRow, newest: Place, since: float) -> dict[str, Any]:
         "late": behind is None or behind > USUAL_LOOKS,
         "differs": list(row.differs),
         "version": row.version,
+        "left_streams": [{"route": name, "version": version, "streams": n} for name, version, n in row.left],
     }

@@ -49,8 +49,11 @@ MAYBE_FIGURE: Schema = {"type": ["number", "string", "null"], "description": NAM
 
 SCHEMAS: dict[str, Schema] = {
     "Route": record(
-        ("in_force",),
+        ("in_force", "fleet_left_streams"),
         in_force=IN_FORCE,
+        fleet_left_streams=maybe(
+            COUNTS | {"description": "The same at all sidecars of the fleet, as each last reported; null: no fleet."}
+        ),
         route=text(),
         scope=SCOPE,
         phase=text(enum=list(PHASES)),

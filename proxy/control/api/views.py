@@ -19,7 +19,7 @@ from proxy.control.api.in_force import in_force
 from proxy.control.api.portions import MAX_ANSWER, fitting, text_of
 from proxy.control.engine import Engine
 from proxy.control.fleet.service import FleetService
-from proxy.control.open_streams import left_streams
+from proxy.control.open_streams import left_streams, summed
 from proxy.control.route_control import RouteControl, live_split
 from proxy.control.state.store import Store
 from proxy.link.server import WorkerStatus
@@ -95,8 +95,9 @@ def notice(told: Notice) -> dict[str, Any]:
 
 
 def standing(engine: Engine, name: str, workers: Sequence[WorkerStatus], fleet: FleetService | None) -> dict[str, Any]:
-    """A route, and where what is said of it is in force."""
-    return route(engine, name) | {"in_force": in_force(engine, name, workers, fleet)}
+    """A route, where what is said of it is in force, and what is still open where it is not."""
+    left = summed((row for member in fleet.member.members for row in member.left), name) if fleet is not None else None
+    return route(engine, name) | {"in_force": in_force(engine, name, workers, fleet), "fleet_left_streams": left}
 
 
 def matched(match: Match) -> dict[str, Any]:

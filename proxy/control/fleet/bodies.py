@@ -80,6 +80,8 @@ class ReportBody(Struct, frozen=True):
     format: int = 1
     alone: tuple[str, ...] = ()
     """Routes of which the table that it follows says nothing that fits their sections: their primaries are alone."""
+    left: list[tuple[str, str, int]] = []
+    """Streams that are open on versions that were rolled back: rows (route, version, count)."""
 
 
 class MemberRow(Struct, frozen=True):
@@ -95,6 +97,8 @@ class MemberRow(Struct, frozen=True):
     version: str = ""
     alone: tuple[str, ...] = ()
     """Those of them that do not follow the table."""
+    left: list[tuple[str, str, int]] = []
+    """Streams that are open there on versions that were rolled back: rows (route, version, count)."""
 
 
 class Consumed(Struct, array_like=True, frozen=True):

@@ -245,7 +245,7 @@ class FleetJudge:
                 sorted(name for name in {*mine, *body.sections} if mine.get(name) != body.sections.get(name))
             )
             newest[each.instance] = MemberRow(
-                each.instance, each.age, body.follows, body.settings, differs, body.version, body.alone
+                each.instance, each.age, body.follows, body.settings, differs, body.version, body.alone, body.left
             )
         return [newest[name] for name in sorted(newest)]
 

@@ -39,6 +39,7 @@ from proxy.control.fleet.store import (
     Report,
 )
 from proxy.control.fleet.untold import Teller, told
+from proxy.control.open_streams import left_rows
 from proxy.control.profiles import Profiles
 from proxy.control.state.steady_clock import SteadyClock
 from proxy.release.audit import Change
@@ -281,6 +282,7 @@ class FleetMember:
             self.table.taken.get(self._reporter.key, 0) if self.table else 0,
             self._surface.format,
             tuple(name for name in self._engine.routes if self._engine.differs(name)),
+            left_rows(self._board.counters, self._engine.states.values()),
         )
         return encode(body)
 

@@ -9,8 +9,12 @@ from copy import deepcopy
 import pytest
 from msgspec.structs import replace
 
+from proxy.contracts.record import Tick
+from proxy.control.api.fleet_view import fleet as fleet_view
+from proxy.control.api.views import standing
 from proxy.control.fleet import memory_store
 from proxy.control.fleet.memory_store import Kept
+from proxy.control.fleet.service import FleetService
 from proxy.control.fleet.store import LEADERSHIP_SECONDS, FollowedTable, StoreUnavailableError
 from proxy.release.audit import entry_of, verify
 from tests.control import houses
@@ -105,6 +109,30 @@ def test_a_rollback_acts_at_once_where_it_was_asked_for_and_stays() -> None:
     assert all(table.routes[0].split == () for table in asked.tables[mark:])
     assert {each.engine.state("cancer").phase for each in fleet.sidecars} == {"rolled_back"}
     assert [each.split() for each in fleet.sidecars] == [{}] * 3
+
+
+def left(sidecar: SidecarHouse) -> object:
+    service = FleetService(sidecar.member, sidecar.world.store)
+    return standing(sidecar.engine, "cancer", (), service)["fleet_left_streams"]
+
+
+def test_streams_that_are_left_on_a_rolled_back_version_are_summed_at_every_sidecar() -> None:
+    fleet = begun(FleetHouse(SPLIT, 3))
+    for open_here, each in enumerate(fleet.sidecars):
+        rows = [("cancer", "v2", "canary", open_here), ("cancer", "v1", "primary", 9)]
+        each.engine.on_tick(Tick(0, "streams", 1, 1, streams=rows), fleet.world.now)
+    fleet.turns(3)
+    assert [left(each) for each in fleet.sidecars] == [{}] * 3  # nobody was rolled back
+    fleet.command(fleet.judge, "rollback", {"reason": "slow"})
+    fleet.turns(3)
+    assert [left(each) for each in fleet.sidecars] == [{"v2": 3}] * 3
+    first = fleet.sidecars[1]
+    assert standing(first.engine, "cancer", (), None)["fleet_left_streams"] is None
+    told = fleet_view(FleetService(first.member, fleet.world.store))["members"][1]["left_streams"]
+    assert told == [{"route": "cancer", "version": "v2", "streams": 1}]
+    first.engine.on_tick(Tick(0, "streams", 2, 1), fleet.world.now)
+    fleet.turns(3)
+    assert [left(each) for each in fleet.sidecars] == [{"v2": 2}] * 3
 
 
 def test_the_next_judge_goes_on_with_evidence_stage_and_chain() -> None:

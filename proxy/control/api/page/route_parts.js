@@ -8,8 +8,9 @@ export function summary(route) {
   const told = [`${route.protocol} · since `, route.since ? when(route.since) : "the start"];
   if (route.reason) told.push(` · ${route.reason}`);
   if (route.rolled_back.length) told.push(` · rolled back: ${route.rolled_back.join(", ")}`);
-  for (const [version, count] of Object.entries(route.left_streams)) {
-    const what = route.on_rollback === "reset" ? "ending" : "finishing there";
+  for (const [version, count] of Object.entries(route.fleet_left_streams ?? route.left_streams)) {
+    const what = (route.on_rollback === "reset" ? "ending" : "finishing there")
+      + (route.fleet_left_streams ? ", at all sidecars" : "");
     told.push(` · ${count} ${count === 1 ? "stream" : "streams"} still on ${version}, ${what}`);
   }
   const { release } = route;
