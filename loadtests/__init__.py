@@ -11,6 +11,7 @@ Commands (`python -m loadtests.NAME`):
 What they are made of:
 
 - `results`: plain values, saved as JSON; `report`, `goals`, `charts`: tables, goals, pictures of them
+- `history`: ratios by commit, and what has become slower; `pace`: how fast the machine is at the moment
 - `cases`, `shadows`, `streaming`, `growth`: what is measured
 - `compare`: interleaved repetitions, ratios; `counted`: what the proxy counted itself
 - `proxies`: the peers, each with its configuration in `peers/`; `naive`: the one written by hand

@@ -22,6 +22,8 @@ from loadtests.cases import CASES, console, run_case
 from loadtests.compiled import possible
 from loadtests.goals import goals_table
 from loadtests.growth import run_growth
+from loadtests.history import figures_of, read, slower
+from loadtests.pace import loop_ms
 from loadtests.proxies import PEER
 from loadtests.report import cost_table
 from loadtests.results import RESULTS, Bench, load, save
@@ -41,6 +43,7 @@ class Effort:
 
 def _cases(bench: Bench, effort: Effort) -> None:
     for name in effort.cases:
+        console.print(f"the fixed loop takes {loop_ms()} ms", highlight=False)
         bench.cases[name] = run_case(CASES[name], effort.peers, effort.seconds, effort.repetitions)
         console.print(cost_table(CASES[name].title, bench.cases[name], base="penumbra"))
 
@@ -94,7 +97,20 @@ def main(
         PARTS[part](bench, effort)
         save(bench, "bench")
     console.print(goals_table(bench))
+    tell_slower(bench)
     console.print(f"written to {save(bench, 'bench')}")
+
+
+def tell_slower(bench: Bench) -> None:
+    """Names what has become slower than the last published run."""
+    entries = read()
+    if not entries:
+        return
+    last = entries[-1]
+    worse = slower(figures_of(bench), last.figures)
+    console.print(f"slower than {last.commit} of {last.when[:10]}, by more than the noise: {len(worse) or 'nothing'}")
+    for sentence in worse:
+        console.print(f"  {sentence}", style="red", markup=False, highlight=False)
 
 
 def _named(text: str, known: Collection[str]) -> list[str]:

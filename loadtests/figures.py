@@ -22,6 +22,8 @@ from loadtests.cases import CASES
 from loadtests.charts import draw
 from loadtests.compare import cost, p50, p99, ratio
 from loadtests.goals import amount, measured, verdict
+from loadtests.history import draw as draw_history
+from loadtests.history import entry_of, read, with_entry, written
 from loadtests.report import MIB, analysed, by_process
 from loadtests.results import PUBLISHED, Bench, Sample, load, spread
 from loadtests.shadows import harm
@@ -60,7 +62,8 @@ def _machine(bench: Bench) -> str:
     return (
         f"Measured {day} on {facts['cores']} cores ({facts['cpu']}), Linux {facts['kernel']}, "
         f"Python {facts['python']}, {facts['nginx']}, Envoy {facts['envoy']}; one worker each unless said otherwise. "
-        "Times are of this machine; only ratios within one run compare."
+        + (f"A fixed loop took {facts['loop_ms']} ms. " if "loop_ms" in facts else "")
+        + "Times are of this machine; only ratios within one run compare."
     )
 
 
@@ -100,7 +103,7 @@ def _interpreted(bench: Bench) -> list[str]:
 
 
 def _costs(bench: Bench) -> str:
-    columns = ("case", "peer", "CPU µs/request", "Penumbra is", "requests/s", "analysed", "memory MiB")
+    columns = ("case", "peer", "CPU µs/request", "spread", "Penumbra is", "requests/s", "analysed", "memory MiB")
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for name, result in bench.cases.items():
         title = CASES[name].title if name in CASES else name
@@ -108,7 +111,7 @@ def _costs(bench: Bench) -> str:
             ours = "penumbra" in result.samples
             against = f"{ratio(result.samples, 'penumbra', peer, cost).median:.2f} x" if ours else ""
             memory = sum(result.memory.get(peer, {}).values()) / MIB
-            row = (title, peer, _cost(peer, runs), against, _rate(runs), analysed(runs), f"{memory:.0f}")
+            row = (title, peer, _cost(peer, runs), _noise(runs), against, _rate(runs), analysed(runs), f"{memory:.0f}")
             lines.append(f"| {' | '.join(row)} |")
             title = ""
     return "\n".join(lines)
@@ -119,6 +122,11 @@ def _cost(peer: str, runs: Sequence[Sample]) -> str:
     parts = by_process(runs)
     split = ", ".join(f"{name} {parts[name]:.1f}" for name in ("worker", "control") if name in parts)
     return f"{total} ({split})" if split else total
+
+
+def _noise(runs: Sequence[Sample]) -> str:
+    costs = spread([run.total for run in runs])
+    return f"{costs.low:.1f}-{costs.high:.1f}"
 
 
 def _rate(runs: Sequence[Sample]) -> str:
@@ -164,12 +172,17 @@ def expected(page: Path) -> str:
 
 def publish(path: Path) -> list[Path]:
     """Chooses a run: replaces what is published by it."""
-    shutil.rmtree(PUBLISHED, ignore_errors=True)
-    PUBLISHED.mkdir()
-    shutil.copyfile(path, BENCH)
-    charts = draw(load(path), PUBLISHED)
-    PAGE.write_text(full(load(path), [chart.name for chart in charts]))
-    return [BENCH, *charts, PAGE]
+    bench, history = load(path), PUBLISHED / "history.json"
+    entries = with_entry(read(history), entry_of(bench))
+    PUBLISHED.mkdir(exist_ok=True)
+    for old in PUBLISHED.glob("*.svg"):
+        old.unlink()
+    if path.resolve() != BENCH:
+        shutil.copyfile(path, BENCH)
+    history.write_bytes(written(entries))
+    charts = [*draw(bench, PUBLISHED), draw_history(entries, PUBLISHED / "history.svg")]
+    PAGE.write_text(full(bench, [chart.name for chart in charts]))
+    return [BENCH, history, *charts, PAGE]
 
 
 def main(

@@ -63,6 +63,16 @@ def _calls() -> tuple[Goal, ...]:
     )
 
 
+def _large() -> tuple[Goal, ...]:
+    """Bodies of 64 KB and of 1 MB, mirrored."""
+    sizes, limits = {"64 KB": "body-64k", "1 MB": "body-1m"}, {"Envoy": 0.6, "nginx": 0.9}
+    return tuple(
+        Goal(f"CPU: bodies of {size}, mirrored, against {peer}", limit, "x", _cost(case, peer.lower()))
+        for size, case in sizes.items()
+        for peer, limit in limits.items()
+    )
+
+
 def _errors(bench: Bench) -> Spread:
     samples = [bench.shadows["penumbra"], *(bench.shadows.get(name, {}) for name in (CANARIES, KEPT, CALLS))]
     return spread([float(sum(run.load.errors for each in samples for runs in each.values() for run in runs))])
@@ -86,15 +96,18 @@ def _memory(bench: Bench) -> Spread:
 
 
 GOALS: tuple[Goal, ...] = (
-    Goal("CPU: split, mirror and all statistics, against Envoy's mirror", 0.6, "x", _cost("statistics", "envoy")),
-    Goal("CPU: split, mirror and all statistics, against nginx's mirror", 0.6, "x", _cost("statistics", "nginx")),
+    Goal("CPU: split, mirror and all statistics, against Envoy's mirror", 0.45, "x", _cost("statistics", "envoy")),
+    Goal("CPU: split, mirror and all statistics, against nginx's mirror", 0.5, "x", _cost("statistics", "nginx")),
     Goal("CPU: all statistics, 3,000 requests/s, nothing sampled, against Envoy", 0.6, "x", _cost("paced", "envoy")),
-    Goal("CPU: all statistics, 3,000 requests/s, nothing sampled, against nginx", 0.6, "x", _cost("paced", "nginx")),
+    Goal("CPU: all statistics, 3,000 requests/s, nothing sampled, against nginx", 0.8, "x", _cost("paced", "nginx")),
+    Goal("CPU: all statistics, saturated, nothing sampled, against Envoy", 0.6, "x", _cost("whole", "envoy")),
+    Goal("CPU: all statistics, saturated, nothing sampled, against nginx", 0.8, "x", _cost("whole", "nginx")),
     Goal("CPU: all statistics, no two heads alike, against Envoy", 0.6, "x", _cost("unique", "envoy")),
     Goal("CPU: all statistics, no two heads alike, against nginx", 0.6, "x", _cost("unique", "nginx")),
     Goal("CPU: analysis of a record with 30 features", 10, "us", _analysis),
-    Goal("CPU: split only, against Envoy", 0.75, "x", _cost("split", "envoy")),
-    Goal("CPU: split only, against nginx", 2.0, "x", _cost("split", "nginx")),
+    Goal("CPU: split only, against Envoy", 0.4, "x", _cost("split", "envoy")),
+    Goal("CPU: split only, against nginx", 1.1, "x", _cost("split", "nginx")),
+    *_large(),
     Goal(
         "CPU: TLS on both sides, mirror and statistics, against Envoy",
         0.6,

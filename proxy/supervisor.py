@@ -25,6 +25,7 @@ from msgspec.structs import asdict
 from proxy.children import Child, processor_time, spawn
 from proxy.config.hints import hints
 from proxy.config.reload import SettingsSlot
+from proxy.contracts.build import build
 from proxy.contracts.settings import Settings
 from proxy.descriptor_limit import raise_descriptor_limit
 from proxy.link.pulse import Pulses, Reason
@@ -46,6 +47,9 @@ CONTROL_GRACE_SECONDS = 5.0
 
 SIGNAL_ECHO_SECONDS = 0.3
 """Seconds. Some senders signal a process and then its group; a person who cannot wait is slower than this."""
+
+INTERPRETED = "the data plane is not compiled: a request costs about a third more than in the image (docs/cost.md)"
+"""What the log says at the start of a build that is not what the published figures are of."""
 
 EXIT_DRAINED, EXIT_FORCED, EXIT_BIND = 0, 1, 3
 
@@ -111,6 +115,8 @@ class Supervisor:
         if self._phase == "serving":
             self._start_due(time.monotonic())
             log.info("listening", extra=fields(**addresses, workers=len(self._workers), pid=os.getpid()))
+            if build() == "interpreted":
+                log.info("interpreted", extra=fields(hint=INTERPRETED))
         while not self._finished(time.monotonic()):
             self._take(self._sleep(time.monotonic()))
             self._watch(time.monotonic())

@@ -126,3 +126,17 @@ def test_who_hangs_is_ended_and_counted_by_its_kind(
         ("worker-0", "SIGABRT", "hung"),
     }
     assert births.all_gone()
+
+
+@pytest.mark.parametrize(("kind", "said"), [("compiled", 0), ("interpreted", 1)])
+def test_a_build_that_is_not_compiled_says_so_at_its_start(
+    kind: str, said: int, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(supervisor, "build", lambda: kind)
+    births = Births("sleep", "60")
+    births.then[2] = lambda: signal.raise_signal(signal.SIGTERM)
+    monkeypatch.setattr(supervisor, "spawn", births)
+    caplog.set_level("INFO", "penumbra.supervisor")
+    assert supervisor.run(settings, "penumbra.yaml") == supervisor.EXIT_DRAINED
+    assert [record.message for record in caplog.records].count("interpreted") == said
+    assert births.all_gone()
