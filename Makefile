@@ -113,11 +113,11 @@ $(SERVERS)/.done: requirements/servers.txt
 
 # Scripts of packages are not run, and whoever has no registry goes on without it: what needs it is skipped, and says so.
 $(NODE)/.done: requirements/node/package-lock.json
-	@echo "==> $(NODE): @grpc/grpc-js, another client of gRPC ($$(grep -c integrity $<) packages, once)"
+	@echo "==> $(NODE): @grpc/grpc-js, another client of gRPC, and axe-core, which reads the status page ($$(grep -c integrity $<) packages, once)"
 	rm -rf $(NODE)
 	mkdir $(NODE)
 	cp requirements/node/*.json $(NODE)
-	npm ci --prefix $(NODE) --ignore-scripts --no-audit --no-fund --loglevel error && touch $@ || echo "==> not installed: @grpc/grpc-js" >&2
+	npm ci --prefix $(NODE) --ignore-scripts --no-audit --no-fund --loglevel error && touch $@ || echo "==> not installed: @grpc/grpc-js, axe-core" >&2
 
 .ONESHELL:
 

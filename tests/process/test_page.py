@@ -179,7 +179,7 @@ def test_a_breach_appears_without_reload(opened: Callable[..., Page], b: Upstrea
     page.shows("#changes li:first-child", "by scorecard")
     page.shows("#changes li:first-child", "error_rate")
     page.shows(".legend", "100 %")
-    page.shows('.scorecard [data-metric="error_rate"]', "∞ ×")
+    page.shows('.scorecard [data-metric="error_rate"]', "infinite: the primary has none")
     page.nothing_undefined()
     assert page.script("return window.same") is True
     assert page.complaints() == []
@@ -395,7 +395,7 @@ def test_everything_is_reached_by_the_keyboard(opened: Callable[..., Page]) -> N
     page = opened(route=CANARY)
     page.find('[data-version="b"]')
     reached = set()
-    for _ in range(40):
+    for _ in range(60):
         page.driver.switch_to.active_element.send_keys(Keys.TAB)
         reached.add(page.script("const e = document.activeElement; return e.dataset.action || e.type || e.className"))
     assert {"skip", "range", "number", "pause", "promote", "rollback"} <= reached

@@ -68,6 +68,7 @@ def overview(requests: dict[str, list[Any]], failing: str = "") -> Document:
                 "route": name,
                 "series": [
                     s.series("requests", counts, "requests", **of),
+                    s.series("inferences", counts, "requests", **of),
                     s.series("outcome.failed", part, "ratio", of="inferences", counts=bad, **of),
                     s.series("latency.p99", [0.012 if count else None for count in counts], "seconds", **of),
                 ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from socket import SHUT_RDWR
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -23,7 +23,8 @@ class PageServer(Serving):
         super().__init__(_Handler)
         self.documents, self.answers, self.at = documents, answers, at
         self.asked: list[str] = []
-        self.listeners: list[Callable[[bytes], None]] = []
+        self.listeners: list[_Handler] = []
+        self.gone = False
 
     def event(self, path: str, document: Document | None) -> bytes:
         """A document as the stream of events has it."""
@@ -32,8 +33,14 @@ class PageServer(Serving):
 
     def tell(self, path: str, document: Document | None) -> None:
         """Sends a document to all listeners."""
-        for send in self.listeners:
-            send(self.event(path, document))
+        for each in self.listeners:
+            each.chunk(self.event(path, document))
+
+    def fall_silent(self) -> None:
+        """Ends the streams, and takes no further one."""
+        self.gone = True
+        for each in self.listeners:
+            each.connection.shutdown(SHUT_RDWR)
 
 
 class _Handler(Handler):
@@ -63,15 +70,18 @@ class _Handler(Handler):
         self.wfile.write(body)
 
     def _stream(self) -> None:
+        if self.server.gone:
+            return self._send(503, b'{"title": "control is not there"}', {"Content-Type": "application/json"})
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        self.server.listeners.append(self._chunk)
-        self._chunk(b"".join(self.server.event(*each) for each in self.server.documents.items()))
+        self.server.listeners.append(self)
+        self.chunk(b"".join(self.server.event(*each) for each in self.server.documents.items()))
         self.rfile.read(1)  # until the browser leaves
+        return None
 
-    def _chunk(self, data: bytes) -> None:
+    def chunk(self, data: bytes) -> None:
         self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
         self.wfile.flush()
 

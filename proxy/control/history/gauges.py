@@ -8,6 +8,7 @@ from math import log
 from proxy.contracts.release import Verdict
 from proxy.control.history.steps import FeatureStep, LineStep, TimeStep
 from proxy.control.route_control import RouteControl, live_split
+from proxy.release.plan import judged_guard
 from proxy.stats.board import Board
 
 MAX_LINES = 40
@@ -26,24 +27,27 @@ Totals = dict[tuple[str, str, str], tuple[int, int, int, int]]
 class Gauges:
     """`fill` is to be called once a second, after `look`."""
 
-    __slots__ = ("_before", "_board", "_drift", "_now")
+    __slots__ = ("_before", "_board", "_drift", "_ended", "_now")
 
     def __init__(self, board: Board) -> None:
         self._board = board
         self._before: Totals = {}
         self._now: Totals = {}
         self._drift: dict[str, tuple[float, FarFeatures]] = {}
+        self._ended: dict[str, tuple[Verdict, ...]] = {}
 
     def look(self, routes: Iterable[str]) -> None:
         """Takes the totals of this moment; what they are more than those before is of this second."""
         self._before, self._now = self._now, _totals(self._board)
-        self._drift = {route: self._drift[route] for route in routes if route in self._drift}
+        followed = set(routes)
+        self._drift = {route: known for route, known in self._drift.items() if route in followed}
+        self._ended = {route: known for route, known in self._ended.items() if route in followed}
 
     def fill(self, step: TimeStep, route: RouteControl, now: float) -> None:
         """Adds what is known of a route besides ticks. `now`: monotonic seconds."""
         name = route.section.name
         step.split = live_split(route)
-        step.lines = lines(route.status.verdicts, route.guard.false_alarm)
+        step.lines = self._lines_of(route)
         step.drift = self._drift_of(name, now)
         for key, totals in self._now.items():
             if key[0] == name and totals != (before := self._before.get(key, (0, 0, 0, 0))):
@@ -52,6 +56,15 @@ class Gauges:
                     step.contents[key[1:]] = analysed, invalid
                 if pairs or differ:
                     step.pairs[key[1:]] = pairs, differ
+
+    def _lines_of(self, route: RouteControl) -> dict[tuple[str, str, str], LineStep]:
+        """The lines in force; in the second of a rollback those that it was decided by, which are in force no more."""
+        name, ended = route.section.name, route.status.at_rollback
+        just = ended is not self._ended.get(name, ended)
+        self._ended[name] = ended
+        if just and ended:
+            return lines(ended, judged_guard(route.section, route.state).false_alarm)
+        return lines(route.status.verdicts, route.guard.false_alarm)
 
     def _drift_of(self, route: str, now: float) -> FarFeatures:
         known = self._drift.get(route)

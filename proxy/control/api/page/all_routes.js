@@ -2,16 +2,17 @@
 
 import { shares } from "./charts.js";
 import { colourOf } from "./colours.js";
-import { h, none } from "./dom.js";
-import { newest } from "./held.js";
+import { h, none, soon } from "./dom.js";
+import { drifted, newest } from "./held.js";
 import { badges, Card } from "./route.js";
 import { link, view } from "./router.js";
+import { Sparks } from "./sparks.js";
 
 // What is wrong comes first: rolled back, drifted or warned of, then what is on its way, then the rest by name.
 const URGENT = { rolled_back: 0, paused: 2, ramping: 3, shadowing: 4 };
 
 export function urgency(route, drifts) {
-  const wrong = route.verdict === "fail" || route.warnings.length || drifts?.features.some((row) => row.drifted);
+  const wrong = route.verdict === "fail" || route.warnings.length || drifted(drifts);
   return Math.min(URGENT[route.phase] ?? 5, wrong ? 1 : 5);
 }
 
@@ -29,14 +30,15 @@ class Tile {
   constructor(route) {
     this.head = h("span", { class: "tile-head" });
     this.bar = h("div", {});
-    this.element = h("li", {}, h("a", { href: link("routes", route), "data-route": route }, this.head, this.bar));
+    this.past = h("div", { class: "past" });
+    this.element = h("li", {}, h("a", { href: link("routes", route), "data-route": route }, this.head, this.bar, this.past));
     this.route = route;
   }
 
   draw(route) {
     const drifts = newest(`/v1/routes/${this.route}/drift`);
     const told = JSON.stringify([route.phase, route.verdict, route.split, route.warnings.length,
-      (drifts?.features ?? []).filter((row) => row.drifted).length]);
+      drifted(drifts)]);
     this.element.firstChild.setAttribute("href", link("routes", this.route));
     if (told === this.told) return;
     this.told = told;
@@ -53,11 +55,13 @@ class AllRoutes {
     this.nav = h("nav", { "aria-label": "Routes" }, this.list);
     this.element = h("div", {}, none("waiting for figures"));
     this.only = null;
+    this.again = soon(() => this.only || this.closed || !newest("/v1/routes") || this.arrange(newest("/v1/routes").routes));
   }
 
   take(message) {
     if (message.path === "/v1/routes" && message.document) this.arrange(message.document.routes);
     else this.only?.take(message);
+    if (message.path.endsWith("/drift")) this.again();
     if (message.path === "/v1/routes") this.only?.take(message);
   }
 
@@ -66,6 +70,7 @@ class AllRoutes {
     if (routes.length === 1) return this.single(routes[0].route);
     this.only?.close();
     this.only = null;
+    this.sparks ??= new Sparks((route, parts) => this.tiles.get(route)?.past.replaceChildren(...parts));
     for (const route of routes) {
       if (!this.tiles.has(route.route)) this.tiles.set(route.route, new Tile(route.route));
       this.tiles.get(route.route).draw(route);
@@ -81,6 +86,8 @@ class AllRoutes {
   }
 
   single(route) {
+    this.sparks?.close();
+    this.sparks = null;
     if (this.only?.route === route) return;
     this.only?.close();
     this.only = new Card(route);
@@ -99,7 +106,9 @@ class AllRoutes {
   }
 
   close() {
+    this.closed = true;
     this.only?.close();
+    this.sparks?.close();
   }
 }
 

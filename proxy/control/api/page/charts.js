@@ -43,7 +43,7 @@ function labels(shape) {
 }
 
 // Reference (pale) and live (coloured) shares of each bin, beside each other.
-export function distribution(shape, colour) {
+export function distribution(shape, colour, feature) {
   const names = labels(shape);
   const top = Math.max(...shape.reference, ...shape.live, 1e-9);
   const slot = WIDTH / shape.reference.length;
@@ -62,8 +62,19 @@ export function distribution(shape, colour) {
   });
   const told = shape.reference.map((share, at) =>
     `${names[at]}: ${part(share)} before, ${part(shape.live[at])} live`).join("; ");
-  return svg("svg", { class: "distribution", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none",
-    role: "img", "aria-label": `Shares by bin. ${told}` }, ...bins);
+  const picture = svg("svg", { class: "distribution", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none",
+    role: "img", "aria-label": `Share of values by bin of ${feature}. ${told}` }, ...bins);
+  return h("figure", { class: "histogram" }, h("span", { class: "top-of-scale", "aria-hidden": "true" }, part(top)), picture,
+    h("div", { class: "bins", "aria-hidden": "true" }, ...below(shape, names)),
+    h("figcaption", {}, `share of values, by bin of ${feature}`));
+}
+
+const MOST_NAMES = 5;
+
+// The names of bins: each under its own where there is room, else the first and the last, and that of what is missing.
+function below(shape, names) {
+  if (names.length <= MOST_NAMES) return names.map((text) => h("span", { class: "bin", title: text }, text));
+  return [h("span", {}, names[0]), h("span", {}, `${names.at(-2)}, ${names.at(-1)}`)];
 }
 
 const TONES = { pass: "good", fail: "bad", undecided: "open" };

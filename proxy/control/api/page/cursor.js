@@ -7,25 +7,23 @@ const FAR = 10; // steps
 // `told`: over(part | null), press(part), drag(from, to | null), range(from, to); parts of the width, 0 to 1.
 export function pointing(element, plotOf, told) {
   let begun = null;
-  const part = (event, plot) => {
-    const place = plot.getBoundingClientRect();
-    return Math.min(Math.max((event.clientX - place.left) / place.width, 0), 1);
-  };
+  const part = (event, { left, width }) => Math.min(Math.max((event.clientX - left) / width, 0), 1);
   element.addEventListener("pointerdown", (event) => {
     const plot = plotOf(event.target);
     if (!plot || event.button) return;
-    begun = { plot, x: event.clientX, part: part(event, plot) };
+    const place = plot.getBoundingClientRect(); // the plot itself may be drawn anew before the end
+    begun = { place, x: event.clientX, part: part(event, place) };
     element.setPointerCapture(event.pointerId);
   });
   element.addEventListener("pointermove", (event) => {
-    const plot = begun?.plot ?? plotOf(event.target);
-    if (!plot) return told.over(null);
-    told.over(part(event, plot));
-    if (begun) told.drag(begun.part, Math.abs(event.clientX - begun.x) > CLICK ? part(event, plot) : null);
+    const place = begun?.place ?? plotOf(event.target)?.getBoundingClientRect();
+    if (!place) return told.over(null);
+    told.over(part(event, place));
+    if (begun) told.drag(begun.part, Math.abs(event.clientX - begun.x) > CLICK ? part(event, place) : null);
   });
   element.addEventListener("pointerup", (event) => {
     if (!begun) return;
-    const [from, to] = [begun.part, part(event, begun.plot)];
+    const [from, to] = [begun.part, part(event, begun.place)];
     const clicked = Math.abs(event.clientX - begun.x) <= CLICK;
     begun = null;
     told.drag(from, null);

@@ -33,16 +33,18 @@ export const number = (value) => (typeof value === "string" ? NAMED[value] ?? Na
 export function figure(value, digits = 3) {
   const x = number(value);
   if (x === null || x === undefined || Number.isNaN(x)) return NONE;
-  if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
+  if (!Number.isFinite(x)) return x > 0 ? "infinite" : "minus infinite";
   if (x !== 0 && (Math.abs(x) < 1e-3 || Math.abs(x) >= 1e6)) return x.toExponential(digits - 1).replace("-", "−");
   return new Intl.NumberFormat("en", { maximumSignificantDigits: digits }).format(x).replace("-", "−");
 }
 
-// A part of 1 as percent. Rare is not never: what is above 0 is not shown as 0.
+// A part of 1 as percent. Rare is not never, and nearly all is not all: what is above 0 is not shown as 0, nor what is below
+// 100 as 100.
 export function part(ratio) {
   if (ratio === null || ratio === undefined) return NONE;
   const percent = 100 * ratio;
   if (percent > 0 && percent < 0.01) return "< 0.01 %";
+  if (percent < 100 && percent >= 99.95) return "> 99.9 %";
   return `${percents(percent)} %`;
 }
 
@@ -101,6 +103,19 @@ export function refreshTimes() {
     const told = said(Number(element.dataset.at));
     if (element.textContent !== told) element.textContent = told;
   }
+}
+
+// Draws once before the next picture, however often it is asked to.
+export function soon(draw) {
+  let asked = false;
+  return () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => {
+      asked = false;
+      draw();
+    });
+  };
 }
 
 // -- small parts

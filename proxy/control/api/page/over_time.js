@@ -37,7 +37,10 @@ class OverTime {
     this.said = h("p", { class: "said" }, none("waiting for figures"));
     this.plots = h("div", { class: "plots" });
     this.marks = h("div", { class: "marks" });
-    this.table = h("details", { class: "values" }, h("summary", {}, "All values at the cursor, as a table"));
+    this.rows = h("tbody", {});
+    this.table = h("details", { class: "values" }, h("summary", {}, "All values at the cursor, as a table"),
+      h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Values at the cursor" }, h("table", {}, h("thead", {},
+        h("tr", {}, ...["plot", "of", "as", "value"].map((each) => h("th", { scope: "col" }, each)))), this.rows)));
     this.table.addEventListener("toggle", () => this.fillTable());
     this.element = h("div", { class: "over-time" }, this.toolbar(), this.told, h("div", { class: "strip" }, this.said, this.axis),
       this.plots, this.marks, this.table);
@@ -46,7 +49,7 @@ class OverTime {
   }
 
   toolbar() {
-    const range = (make) => () => this.range(make(span(read(location.hash).query, clock()), clock()));
+    const range = (make) => () => this.range(make(span(read(location.hash).query, clock()), clock()), true);
     return h("div", { class: "ranges", role: "group", "aria-label": "Range of time" },
       ...this.presets.map(([, made]) => made),
       button("◂", "Earlier", range((shown, now) => shifted(shown, -0.5, now))),
@@ -55,15 +58,16 @@ class OverTime {
   }
 
   wire() {
-    const plotOf = (target) => target.closest?.(".plot, .axis");
+    const plotOf = (target) => (this.document ? target.closest?.(".plot, .axis") : null);
+    const shown = (act) => (...given) => this.document && act(...given);
     pointing(this.element, plotOf, {
-      over: (part) => this.hover(part), press: (part) => this.pin(this.placeOf(part)),
-      drag: (from, to) => this.selecting(from, to),
+      over: (part) => this.hover(part), press: (part) => this.press(part), drag: (from, to) => this.selecting(from, to),
       range: (from, to) => this.range({ from: this.momentOf(from), to: this.momentOf(to) }),
     });
     keys(this.axis, {
-      move: (steps) => this.pin(Math.min(Math.max(this.cursor() + steps, 0), this.last())),
-      change: (direction) => this.toChange(direction), zoom: (factor) => this.zoom(factor), clear: () => put({ at: null }, true),
+      move: shown((steps) => this.pin(Math.min(Math.max(this.cursor() + steps, 0), this.last()))),
+      change: shown((direction) => this.toChange(direction)), zoom: (factor) => this.zoom(factor),
+      clear: () => put({ at: null }, true),
     });
   }
 
@@ -71,12 +75,14 @@ class OverTime {
 
   zoom(factor) {
     const shown = span(read(location.hash).query, clock());
-    this.range(zoomed(shown, factor, shown.at, clock()));
+    this.range(zoomed(shown, factor, shown.at, clock()), true);
   }
 
-  range({ from, to }) {
-    const wide = Math.max(Math.round(to) - Math.floor(from), SHORTEST);
-    put({ from: Math.round(to) - wide, to: Math.round(to), last: null }, true);
+  // One that ends now is followed where nobody has pointed at its ends.
+  range({ from, to }, follow = false) {
+    const wide = Math.max(Math.round(to - from), SHORTEST);
+    if (follow && to > clock() - 1) put({ from: null, to: null, last: wide }, true);
+    else put({ from: Math.round(to) - wide, to: Math.round(to), last: null }, true);
   }
 
   moved() {
@@ -117,9 +123,15 @@ class OverTime {
     const told = await past(ofRoute(this.route), live ? { from: Math.floor(from) } : { from: Math.floor(from), to: Math.ceil(to) }, signal);
     if (signal.aborted || this.closed) return;
     if (told.document) this.draw(told.document);
-    else if (!this.document) this.said.replaceChildren(none(told.why));
+    else this.refused(told.why);
+    if (told.status === 404) return;
     const wait = told.why ? REFUSED : this.made.length ? Math.max(OFTEN, told.document.step / 2) : FIRST;
     if (live || to > clock() - wait) this.timer = setTimeout(() => this.again(), 1000 * wait);
+  }
+
+  refused(why) {
+    this.told.replaceChildren(why);
+    if (!this.document) this.said.replaceChildren();
   }
 
   // A page in the background draws nothing: it looks again when it is seen.
@@ -172,6 +184,9 @@ class OverTime {
   }
 
   drawMarks(changes) {
+    const told = changes.map((change) => change.audit).join();
+    if (told === this.marked) return; // who stands on one of them stays there
+    this.marked = told;
     const shown = changes.slice(-MOST_MARKS).reverse();
     const rows = shown.map((change) => h("li", {}, button([time(change.at)], `${time(change.at)}: cursor to this change`, () => this.pinAt(change.at)),
       badge(change.action.replaceAll("_", " "), tone(change)), h("span", {}, "by ", h("b", {}, change.who)), when(change.at),
@@ -220,7 +235,13 @@ class OverTime {
   }
 
   pin(place) {
-    if (this.document) this.pinAt(this.document.from + place * this.document.step);
+    this.pinAt(this.document.from + place * this.document.step);
+  }
+
+  // From there on by keys.
+  press(part) {
+    this.pin(this.placeOf(part));
+    this.axis.focus({ preventScroll: true });
   }
 
   pinAt(at) {
@@ -232,7 +253,7 @@ class OverTime {
 
   toChange(direction) {
     const here = this.cursor();
-    const places = (this.document?.changes ?? []).map((change) => [this.placeOf(this.partOf(change.at)), change.at]);
+    const places = this.document.changes.map((change) => [this.placeOf(this.partOf(change.at)), change.at]);
     const next = direction < 0 ? places.filter(([place]) => place < here).at(-1) : places.find(([place]) => place > here);
     if (next) this.pinAt(next[1]);
   }
@@ -273,10 +294,7 @@ class OverTime {
     if (!this.table.open || !this.document) return;
     const rows = this.made.flatMap((panel) => panel.rows.filter((row) => !row.unsaid).map((row) => h("tr", {},
       h("th", { scope: "row" }, panel.title), h("td", {}, row.label), h("td", {}, row.role), h("td", {}, row.read(this.cursor())))));
-    this.table.querySelector(".scroll")?.remove();
-    this.table.append(h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Values at the cursor" },
-      h("table", {}, h("thead", {}, h("tr", {}, ...["plot", "of", "as", "value"].map((each) => h("th", { scope: "col" }, each)))),
-        h("tbody", {}, ...rows))));
+    this.rows.replaceChildren(...rows);
   }
 }
 

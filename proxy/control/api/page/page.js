@@ -1,17 +1,20 @@
 // Documents in, views out. The server sends what changed; the open view draws it, and the head says what is wrong anywhere.
 
-import { $, badge, h, refreshTimes, setAbsolute, setClock, when } from "./dom.js";
+import { $, badge, h, refreshTimes, setAbsolute, setClock, soon, when } from "./dom.js";
 import { colourOf } from "./colours.js";
 import { wireDialogs } from "./confirm.js";
 import { Feed, setToken, token } from "./feed.js";
 import { fleet } from "./fleet.js";
-import { any, keep, newest } from "./held.js";
+import { any, drifted, keep, newest } from "./held.js";
 import { opened, start } from "./router.js";
 import { timeline } from "./timeline.js";
 import "./all_routes.js";
 import "./route.js";
 import "./over_time.js";
 import "./story.js";
+
+// The head is about all routes: with many of them it is drawn once for all that came, not once for each.
+const head = soon(() => newest("/v1/routes") && overview(newest("/v1/routes")));
 
 function overview(document) {
   const up = document.workers.filter((worker) => worker.up);
@@ -34,10 +37,9 @@ const problems = (found) => h("div", { class: "notice bad", role: "alert" },
 
 // What needs somebody, on all routes together: the head tells it whatever view is open.
 function wrongs(routes) {
-  const drifted = routes.map((route) => newest(`/v1/routes/${route.route}/drift`)?.features ?? []).flat()
-    .filter((row) => row.drifted).length;
+  const features = routes.reduce((sum, route) => sum + drifted(newest(`/v1/routes/${route.route}/drift`)), 0);
   const told = [[routes.filter((route) => route.phase === "rolled_back").length, "rolled back", "bad"],
-    [drifted, drifted === 1 ? "feature drifted" : "features drifted", "bad"],
+    [features, features === 1 ? "feature drifted" : "features drifted", "bad"],
     [routes.reduce((sum, route) => sum + route.warnings.length, 0), "warnings", "open"]];
   return told.filter(([n]) => n).map(([n, what, tone]) => badge(`${tone === "open" ? "⚠ " : "✕ "}${n} ${
     n === 1 ? what.replace(/warnings$/, "warning") : what}`, tone));
@@ -48,9 +50,8 @@ function take(message) {
   if (at) setClock(at);
   keep(message);
   if (path === "/v1/fleet") fleet(document);
-  else if (document !== null && path === "/v1/routes") overview(document);
+  else if (path === "/v1/routes" || path.endsWith("/drift")) head();
   else if (document !== null && path.startsWith("/v1/audit")) timeline($("changes"), document, colourOf);
-  else if (path.endsWith("/drift") && newest("/v1/routes")) overview(newest("/v1/routes"));
   opened()?.take?.(message);
 }
 

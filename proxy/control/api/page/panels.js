@@ -101,7 +101,7 @@ function lost(past, colourOf) {
 
 const IN_UNIT = { seconds, fraction: part, percent: (v) => `${percents(v)} %` };
 const LOW = -1;
-const HIGH = 1.25;
+const HIGH = 1.2;
 
 // One plot for each line of the scorecard, towards its threshold, which is 1 whatever the limit is.
 function evidence(past, colourOf, titles) {

@@ -4,8 +4,8 @@ import { verdict } from "./charts.js";
 import { colourOf } from "./colours.js";
 import { Controls } from "./controls.js";
 import { badge, h, none } from "./dom.js";
-import { newest } from "./held.js";
-import { legend, stages, summary } from "./route_parts.js";
+import { drifted, newest } from "./held.js";
+import { legend, stages, summary, waiting } from "./route_parts.js";
 import { link, view } from "./router.js";
 import { disagreements, drift, scorecard, versions } from "./sections.js";
 
@@ -26,6 +26,7 @@ export class Card {
     this.about = h("p", { class: "about" });
     this.warnings = h("ul", { class: "warnings", "aria-label": "Warnings" });
     this.who = h("div", { class: "who" });
+    this.waits = h("p", { class: "about waits" });
     this.parts = Object.fromEntries(PARTS.map((part) => [part, h("div", { class: part }, none("waiting for figures"))]));
     // The place that scrolls is not redrawn: it keeps focus and position.
     for (const [name, value] of [["tabindex", 0], ["role", "region"], ["aria-label", "Versions side by side"]]) {
@@ -34,7 +35,7 @@ export class Card {
     this.parts.traffic.classList.add("scroll");
     this.added = SECTIONS.map((row) => ({ ...row, ...row.make(route) }));
     this.element = h("section", { class: "card", "aria-labelledby": "route-title", "data-route": route },
-      h("header", {}, this.title, this.badges), this.about, this.warnings, this.who,
+      h("header", {}, this.title, this.badges), this.about, this.warnings, this.who, this.waits,
       ...this.places("over-time"),
       h("div", { class: "pair" },
         h("div", {}, h("h3", {}, "Versions side by side"), this.parts.traffic), this.controls.element),
@@ -42,8 +43,24 @@ export class Card {
       ...this.places(),
       h("h3", {}, "Drift"), this.parts.drift,
       h("h3", {}, "Disagreements"), this.parts.disagreements);
+    this.element.querySelector("header").append(this.contents());
     this.figures = {};
     this.toggled = new Map();
+  }
+
+  // The way to each part: the page is long, and what can be done must be near. The address is that of the view.
+  contents() {
+    const parts = [["Change", this.controls.element],
+      ...[...this.element.querySelectorAll("h3")].map((head) => [head.textContent, head])];
+    return h("nav", { class: "parts", "aria-label": "Parts of this route" }, ...parts.map(([title, place]) => {
+      const go = h("button", { type: "button", class: "quiet" }, title);
+      go.addEventListener("click", () => {
+        place.tabIndex = -1;
+        place.focus({ preventScroll: true });
+        place.scrollIntoView();
+      });
+      return go;
+    }));
   }
 
   // The sections of others: those of a place, or those of none.
@@ -90,7 +107,8 @@ export class Card {
   }
 
   drawBadges() {
-    const { route, drift: drifts } = this.figures;
+    const { route, drift: drifts, scorecard: card } = this.figures;
+    this.waits.replaceChildren(...waiting(route, card));
     this.badges.replaceChildren(...badges(route, drifts));
   }
 
@@ -111,10 +129,10 @@ const several = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 
 // Phase, verdict, drift and warnings, in the words of the API.
 export function badges(route, drifts) {
-  const drifted = (drifts?.features ?? []).filter((row) => row.drifted).length;
+  const far = drifted(drifts);
   return [badge(route.phase.replace("_", " "), TONES[route.phase] ?? ""),
     ...(route.candidates.length ? [verdict(route.verdict)] : []),
-    ...(drifted ? [badge(`${several(drifted, "feature")} drifted`, "bad")] : []),
+    ...(far ? [badge(`${several(far, "feature")} drifted`, "bad")] : []),
     ...(route.warnings.length ? [badge(`⚠ ${several(route.warnings.length, "warning")}`, "open")] : [])];
 }
 

@@ -1,7 +1,7 @@
 // The head of a route: what it says of itself, who gets what, and where its release stands.
 
 import { shares } from "./charts.js";
-import { count, h, name, seconds, when } from "./dom.js";
+import { clock, count, h, name, seconds, when } from "./dom.js";
 import { liveRole } from "./sections.js";
 
 export function summary(route) {
@@ -53,4 +53,25 @@ export function stages({ release }) {
       h("small", {}, ends.filter(Boolean).join(", ")));
   });
   return h("ol", { class: "stages", "aria-label": "Stages of the release" }, ...steps);
+}
+
+const wanted = (line) => `${line.title}${line.needed === null ? "" : ` (about ${count(line.needed)} more)`}`;
+
+// What the stage in force ends by, and how much of it is still missing: requests, time, and then a verdict.
+export function waiting({ release, phase }, card) {
+  if (!release?.active || !release.stages.length) return [];
+  if (phase === "paused") return [`Stage ${release.stage} of ${release.stages.length} waits for somebody: it is paused.`];
+  const stage = release.stages[release.stage - 1];
+  const lines = (card?.metrics ?? []).filter((line) => line.verdict !== "pass");
+  const failing = lines.filter((line) => line.verdict === "fail").map((line) => line.title);
+  const open = lines.filter((line) => line.verdict === "undecided").map(wanted);
+  const left = (stage.duration ?? 0) - (clock() - release.stage_since);
+  const told = [
+    release.requests < stage.requests ? `${count(stage.requests - release.requests)} more requests` : "",
+    left > 0 ? `${seconds(Math.ceil(left))} more` : "",
+    open.length ? `${release.require === "proof" ? "proof" : "a verdict"} on ${open.join(", ")}` : "",
+    failing.length ? `an end of the breach of ${failing.join(", ")}` : "",
+  ].filter(Boolean);
+  const standing = `Stage ${release.stage} of ${release.stages.length}`;
+  return told.length ? [`${standing} waits for `, h("b", {}, told.join("; ")), "."] : [`${standing} has what it needs.`];
 }

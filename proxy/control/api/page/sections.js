@@ -143,7 +143,7 @@ const IN_UNIT = { seconds: (value) => seconds(number(value)),
 
 function unit(line, value) {
   if (value === null || value === undefined) return NONE;
-  if (line.bound === "max_ratio") return `${figure(value)} ×`;
+  if (line.bound === "max_ratio") return Number.isFinite(number(value)) ? `${figure(value)} ×` : `${figure(value)}: the primary has none`;
   return (IN_UNIT[line.unit] ?? figure)(value);
 }
 
@@ -204,13 +204,16 @@ function feature(row, colourOf) {
   const shape = row.distribution;
   return h("li", { class: `line ${row.drifted ? "fail" : ""}`, "data-feature": row.feature },
     h("header", {}, name(row.feature), standing(row)),
-    shape ? distribution(shape, colourOf(row.version)) : bar(Math.min(number(row.psi), 1)),
+    shape ? distribution(shape, colourOf(row.version), row.feature) : bar(Math.min(number(row.psi), 1)),
     h("p", { class: "evidence" }, h("span", {}, h("i", { class: `dot ${colourOf(row.version)}` }), name(row.version),
       h("span", { class: "role" }, `${row.role}, ${row.side}`))),
-    h("dl", {}, ...[["PSI", figure(row.psi, 2)], ["n", count(row.n)],
+    h("dl", {}, ...[["PSI", figure(row.psi, 2)], ["evidence (ln)", figure(row.evidence, 2)], ["n", count(row.n)],
       ...(row.detected === null ? [] : [["cuts by ADWIN", count(row.detected)]])]
       .map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, value)))));
 }
+
+// What is surest comes first: an infinite evidence before any other, an unknown one last.
+const certain = (row) => (Number.isNaN(number(row.evidence)) ? -Infinity : Math.min(number(row.evidence), Number.MAX_VALUE));
 
 export function drift(document, colourOf) {
   const { features, findings } = document;
@@ -224,7 +227,7 @@ export function drift(document, colourOf) {
     return [...said, none("No data: there is no reference profile yet, or bodies of this route are not read.")];
   }
   const shown = features.filter((row) => row.distribution)
-    .sort((a, b) => b.drifted - a.drifted || number(b.psi) - number(a.psi));
+    .sort((a, b) => certain(b) - certain(a) || number(b.psi) - number(a.psi));
   const others = document.measured - shown.length;
   return [...said,
     h("p", { class: "about" }, h("span", { class: "key" }, h("i", { class: "dot pale" }), "reference"),

@@ -21,7 +21,7 @@ export function span(query, now) {
   return { from: begins, to: end, live: to === null, last: from === null && to === null ? last : null, at };
 }
 
-// The same length, `by` lengths later; no later than now, where it follows again.
+// The same length, `by` lengths later; no later than now.
 export function shifted({ from, to }, by, now) {
   const length = to - from;
   const end = Math.min(to + by * length, now);

@@ -51,7 +51,7 @@ SCRIPTS = tuple(
             "timeline",
             "fleet",
         ),
-        *("over_time", "panels", "plot", "span", "cursor", "past"),
+        *("over_time", "panels", "plot", "span", "cursor", "past", "sparks"),
         *("dom", "colours", "charts", "feed"),
     )
 )
