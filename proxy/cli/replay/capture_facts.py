@@ -43,6 +43,11 @@ class CaptureReader(CaptureFiles):
         return (each for each in exchanges_of(self) if each.first.route == route)
 
     @property
+    def labelled(self) -> bool:
+        """Whether there are labels in them."""
+        return any(each.labels for each in self.files)
+
+    @property
     def sha256(self) -> str:
         """Of the file; of several, of their hashes, a line each."""
         hashes = [each.sha256 for each in self.files]

@@ -125,7 +125,11 @@ def _spare_the_collector() -> None:
 async def _replayed(
     trial: Trial, reader: CaptureReader, versions: tuple[Version, Version | None], options: ReplayOptions
 ) -> ReplayReport:
-    judge, cpu, clock = ReplayJudge(trial), time.process_time(), time.monotonic()
+    judge, cpu, clock = (
+        ReplayJudge(trial if reader.labelled else trial.unlabelled()),
+        time.process_time(),
+        time.monotonic(),
+    )
     began = time.time()  # noqa: TID251  the report says when it was made
     candidate, primary = (_server(trial, each, options.timeout) if each else None for each in versions)
     assert candidate is not None

@@ -82,6 +82,8 @@ class CapturedExchange(Struct, frozen=True):
     @property
     def redacted(self) -> tuple[str, ...]:
         """The pointers at which something was redacted in any of its legs: what is sent again is not what was sent."""
+        if len(self.legs) == 1:
+            return tuple(sorted(self.legs[0].redacted))
         return tuple(sorted({pointer for leg in self.legs for pointer in leg.redacted}))
 
 

@@ -16,6 +16,7 @@ Files of before have legs alone.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
@@ -25,9 +26,9 @@ from msgspec import Struct, field
 
 from proxy.contracts.histogram import bucket
 from proxy.contracts.leg_join import WorkerRun
-from proxy.contracts.outcome import OUTCOMES
+from proxy.contracts.outcome import OUTCOMES, outcome_of
 from proxy.contracts.record import MAX_FAILED_KEYS, UNARY, ArmTick, Record
-from proxy.contracts.table import Role
+from proxy.contracts.table import COPY_ROLES, Role
 
 FORMAT = 2
 """The version of the format; files without a header are of the first."""
@@ -212,25 +213,38 @@ def is_bad(leg: Captured) -> bool:
 
 def arms_of(legs: Iterable[Captured]) -> list[ArmTick]:
     """The exact counters that a worker would have reported for these legs."""
-    arms: dict[tuple[str, str, Role, float, bool], ArmTick] = {}
+    arms: dict[tuple[str, str, Role, float, bool], list[Captured]] = {}
     for leg in legs:
-        key = (leg.route, leg.version, leg.role, leg.share, leg.inference)
-        _count(arms.setdefault(key, ArmTick(*key[:4], inference=leg.inference)), leg)
-    return list(arms.values())
+        key = leg.route, leg.version, leg.role, leg.share, leg.inference
+        arms.setdefault(key, []).append(leg)
+    return [_arm(key, of) for key, of in arms.items()]
 
 
-def _count(arm: ArmTick, leg: Captured) -> None:
-    code = leg.code
-    arm.codes[code] = arm.codes.get(code, 0) + 1
+def _arm(key: tuple[str, str, Role, float, bool], legs: list[Captured]) -> ArmTick:
+    arm = ArmTick(*key[:4], inference=key[4])
+    arm.codes.update(Counter([leg.code for leg in legs]))
+    charged = {code for code in arm.codes if arm.inference and _is_charged(code, arm.role)}
+    for leg in legs if charged else ():
+        if leg.code in charged:
+            _charge(arm, leg)
+    done = [leg for leg in legs if not leg.failure]
+    totals, first_bytes = [leg.total for leg in done], [leg.first_byte for leg in done]
+    arm.total.update(Counter(map(bucket, totals)))
+    arm.first_byte.update(Counter(map(bucket, first_bytes)))
+    arm.total_sum, arm.first_byte_sum = sum(totals), sum(first_bytes)
+    return arm
+
+
+def _is_charged(code: str, role: Role) -> bool:
+    return OUTCOMES[outcome_of(code, role in COPY_ROLES)].charge == "version"
+
+
+def _charge(arm: ArmTick, leg: Captured) -> None:
+    """Notes of a leg whose request it was, and how long a client waited that left."""
     outcome = leg.outcome
-    if leg.key and OUTCOMES[outcome].charge == "version":
+    if leg.key:
         keys = arm.keys.setdefault(outcome, [])
         if len(keys) < MAX_FAILED_KEYS:
             keys.append(leg.key)
     if outcome == "abandoned":
         arm.waited[bucket(leg.total)] = arm.waited.get(bucket(leg.total), 0) + 1
-    if not leg.failure:
-        for buckets, seconds in ((arm.total, leg.total), (arm.first_byte, leg.first_byte)):
-            buckets[bucket(seconds)] = buckets.get(bucket(seconds), 0) + 1
-        arm.total_sum += leg.total
-        arm.first_byte_sum += leg.first_byte

@@ -72,15 +72,19 @@ class Rehearsal:
             self.acts.append(ReplayedAction(now, change.route, change.action, change.why, legs))
 
     def tick(self, arms: list[ArmTick], now: float) -> None:
-        """Takes the counts of workers until `now`."""
+        """Takes the counts of workers until `now`, and looks where it is time to."""
+        self.count(arms, now)
+        if now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            self.engine.on_time(now)
+
+    def count(self, arms: list[ArmTick], now: float) -> None:
+        """Takes the counts of workers until `now`; whoever looks does so itself."""
         self._seq += 1
         for arm in arms:
             if arm.role == "canary" or arm.role == "shadow":
                 self._legs[arm.route] += arm.counted()
         self.engine.on_tick(Tick(0, "rehearsal", self._seq, self.engine.revision, arms=arms), now)
-        if now - self._looked >= LOOK_SECONDS:
-            self._looked = now
-            self.engine.on_time(now)
 
     def observe(self, legs: Iterable[Captured], now: float) -> None:
         """Takes what bodies say."""

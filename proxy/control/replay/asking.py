@@ -117,14 +117,19 @@ def legs_of(replayed: Replayed, primary: str, candidate: str) -> list[Captured]:
     asked = replayed.exchange.asked
     assert asked is not None
     copies = 1 + (replayed.noise is not None)
-    recorded = {} if replayed.primary is None else _answer(replayed.primary)
-    first = replace(asked, role="primary", version=primary, share=1.0, copies=copies, inference=True, **recorded)
-    bare = replace(first, copies=-1, method="", path="", request_fields=b"", request=None)
-    legs = [first]
+    answer = _RECORDED if replayed.primary is None else _answer(replayed.primary)
+    legs = [replace(asked, role="primary", version=primary, share=1.0, copies=copies, inference=True, **answer)]
     if replayed.noise is not None:
-        legs.append(replace(bare, role="noise", version=primary, **_answer(replayed.noise)))
-    legs.append(replace(bare, role="shadow", version=candidate, **_answer(replayed.candidate)))
+        legs.append(replace(asked, role="noise", version=primary, **_COPY, **_answer(replayed.noise)))
+    legs.append(replace(asked, role="shadow", version=candidate, **_COPY, **_answer(replayed.candidate)))
     return legs
+
+
+_RECORDED: dict[str, Any] = {}
+_COPY: dict[str, Any] = {
+    "share": 1.0, "inference": True, "copies": -1, "method": "", "path": "", "request_fields": b"", "request": None,
+}  # fmt: skip
+"""What a copy is beside its answer."""
 
 
 def _answer(answer: LiveAnswer) -> dict[str, Any]:

@@ -125,20 +125,21 @@ class ReplayJudge:
     def take(self, replayed: Replayed) -> None:
         """An exchange with the answers to it."""
         exchange = replayed.exchange
+        first, finished = exchange.first, exchange.first.finished
         self._see(exchange)
         self.redacted += bool(exchange.redacted)
         legs = legs_of(replayed, self.trial.section.primary, self.trial.candidate)
-        if exchange.first.extra:
-            self._show(legs, exchange.first.finished)
+        if first.extra:
+            self._show(legs, finished)
             return
         self.sent += 1
-        self.answered[exchange.first.version] += 1
+        self.answered[first.version] += 1
         self._beside = "recorded" if replayed.primary is None else "primary"
         self._waiting += legs
-        self._now = max(self._now, exchange.first.finished)
+        self._now = max(self._now, finished)
         if exchange.label is not None:
             self.labels += 1
-            self._labels.append((exchange.first.request_id, exchange.label))
+            self._labels.append((first.request_id, exchange.label))
         self._waiting_bytes += sum([len(leg.request or b"") + len(leg.response or b"") for leg in legs])
         if self.sent >= self._next_look or self._waiting_bytes >= MAX_WAITING_BYTES:
             self._next_look = self.sent + min(max(int(self.sent * LATER_LOOKS), FIRST_LOOK), MAX_BETWEEN)
@@ -203,7 +204,7 @@ class ReplayJudge:
         self._now += TICK_SECONDS
         arms = arms_of(legs)
         self._count(arms)
-        rehearsal.tick(arms, self._now)
+        rehearsal.count(arms, self._now)
         rehearsal.observe(legs, self._now)
         for request_id, label in labels:
             rehearsal.board.on_label(request_id, label, self._now)

@@ -47,6 +47,12 @@ class Trial(Struct, frozen=True):
         """Name of the route."""
         return self.section.name
 
+    def unlabelled(self) -> Trial:
+        """The same on a capture without labels: no prediction is kept for one."""
+        (alone,) = self.settings.routes
+        alone = replace(alone, analysis=replace(alone.analysis, wait=0.0))
+        return replace(self, settings=replace(self.settings, routes=(alone,)))
+
     @property
     def guard(self) -> Guard:
         """The scorecard in force."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from proxy.cli.replay.capture_facts import CaptureReader
-from proxy.control.capture.format import UnreadableLineError
+from proxy.control.capture.format import LabelLine, UnreadableLineError, line_of
 from proxy.control.replay.judge import ReplayJudge
 from tests.support.replayed import capture, trial
 
@@ -55,3 +55,11 @@ def test_files_whose_ends_may_be_missing_are_named(tmp_path: Path) -> None:
     cut.write_bytes(cut.read_bytes()[:-9])
     assert CaptureReader([whole]).unfinished == ""
     assert CaptureReader([whole, cut]).unfinished == "b"
+
+
+def test_whether_there_are_labels_is_known(tmp_path: Path) -> None:
+    path = capture(tmp_path / "a", 3)
+    assert not CaptureReader([path]).labelled
+    with path.open("ab") as file:
+        file.write(line_of(LabelLine(label=1, request_id="request-1")))
+    assert CaptureReader([path]).labelled

@@ -70,3 +70,11 @@ def test_the_candidate_is_the_one_that_the_route_is_about_to_try() -> None:
 
 def test_times_are_lines_in_seconds() -> None:
     assert is_timed("latency_p99") and is_timed("time_to_first_token") and not is_timed("error_rate")
+
+
+def test_no_prediction_waits_for_labels_that_a_capture_has_not() -> None:
+    whole = replayed.trial()
+    assert whole.settings.routes[0].analysis.wait > 0.0
+    bare = whole.unlabelled()
+    assert bare.settings.routes[0].analysis.wait == 0.0
+    assert (bare.section, bare.guard) == (whole.section, whole.guard)
