@@ -8,6 +8,7 @@ used · 5 the evidence does not suffice for a verdict · 6 a change is made, and
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from json import dumps
 from pathlib import Path
 from time import time  # noqa: TID251  a package says when it was made
@@ -51,6 +52,9 @@ app.add_typer(message, name="message")
 
 def main() -> int:
     """The entry of the command `penumbra`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal or pipe of another coding gets what it can show
+            stream.reconfigure(errors="replace")
     app(prog_name="penumbra")
     return 0
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from proxy.cli.access import Access
 from proxy.cli.client import ask
 from proxy.control.stories.archive import Archive
-from proxy.control.stories.told import facts_for, facts_told
+from proxy.control.stories.told import facts_for, facts_told, while_on_its_way
 from proxy.release.audit import states_of
 from proxy.release.history import Story
 from proxy.release.telling import ending
@@ -44,7 +44,8 @@ def kept_facts(state: str) -> Callable[[Story], dict[str, Any]]:
 def _kept(archive: Archive, story: Story, route: str) -> dict[str, Any]:
     end = ending(story, route)
     candidate, _ = story.beside.get(route, (story.candidate, story.primary))
-    found = facts_for(archive.all(route), candidate, story.entries[0].at, end.at if end else None)
+    first, last = while_on_its_way(story.entries[0].at, end.at if end else None)
+    found = facts_for(archive.of(route, first, last), candidate)
     return facts_told(found)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
+from unicodedata import combining, east_asian_width
 
 import typer
 
@@ -36,7 +37,14 @@ def explanation(told: Mapping[str, Any]) -> str:
     if told["release"]:
         rows.append(("story", f"penumbra audit export {told['release']} --page release.html"))
     head = f"{told['route']} at {clock(told['at'])}, counts of this {told['facts_scope']}"
-    return "\n".join((head, "", *(_paragraph(name, said) for name, said in rows if said)))
+    rows += [("limits", said) for said in _limits(told.get("verdicts", ()))]
+    return "\n".join((*_wrapped(head, ""), "", *(_paragraph(name, said) for name, said in rows if said)))
+
+
+def _limits(verdicts: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Each limit in words."""
+    for words in (each["words"] for each in verdicts):
+        yield f"{words['says']} On {words['on']}. {words['changes']}"
 
 
 def releases(answer: Mapping[str, Any]) -> str:
@@ -60,7 +68,27 @@ def _paragraph(name: str, said: str) -> str:
 
 
 def _wrapped(text: str, indent: str) -> list[str]:
-    clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return textwrap.wrap(clean, COLUMNS, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False) or [
-        ""
-    ]
+    """Lines of at most `COLUMNS`. What is not printable (escapes, marks of direction) is a space."""
+    words = "".join(c if c.isprintable() else " " for c in text).split()
+    lines, room = [""], COLUMNS - len(indent)
+    for piece in chain.from_iterable(_pieces(word, room) for word in words):
+        if lines[-1] and columns(lines[-1]) + 1 + columns(piece) > room:
+            lines.append("")
+        lines[-1] += f" {piece}" if lines[-1] else piece
+    return [indent + line for line in lines]
+
+
+def _pieces(word: str, room: int) -> Iterator[str]:
+    """A word in parts that have room in a line."""
+    piece, used = "", 0
+    for c in word:
+        if used + columns(c) > room:
+            yield piece
+            piece, used = "", 0
+        piece, used = piece + c, used + columns(c)
+    yield piece
+
+
+def columns(text: str) -> int:
+    """How wide a text is on a terminal: wide characters take two columns, those that combine none."""
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)

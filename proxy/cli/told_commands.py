@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from json import dumps
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -29,7 +30,7 @@ def explain(
     from proxy.cli.client import ask
     from proxy.cli.told import explanation, time_of
 
-    told = ask(access, "GET", f"/v1/routes/{route}/explain" + (f"?at={time_of(at)!r}" if at else ""))
+    told = ask(access, "GET", f"/v1/routes/{quote(route, safe='')}/explain" + (f"?at={time_of(at)!r}" if at else ""))
     print(dumps(told) if as_json else explanation(told))
 
 
@@ -39,5 +40,5 @@ def releases(route: RouteArg, as_json: AsJson = False, *, access: Access) -> Non
     from proxy.cli.client import ask
     from proxy.cli.told import releases as shown
 
-    answer = ask(access, "GET", f"/v1/routes/{route}/releases")
+    answer = ask(access, "GET", f"/v1/routes/{quote(route, safe='')}/releases")
     print(dumps(answer) if as_json else shown(answer))

@@ -9,6 +9,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from proxy.contracts.release import Outcome
+
 
 class ArmAnswer(Struct):
     """What one arm answered a request."""
@@ -42,13 +44,19 @@ class MomentLine(Struct, array_like=True):
     bound: str
     version: str
     route: str
-    outcome: str
+    outcome: Outcome
     value: float | str | None
     """`inf` where it is infinite, None where there is none."""
     limit: float | None
     n: int
     evidence: float | str
     """Natural logarithm of the evidence of a breach."""
+    own: float | str | None = None
+    """The candidate's figure, and the primary's; likewise."""
+    reference: float | str | None = None
+    n_reference: int = 0
+    lost: int = 0
+    needed: int | None = None
 
 
 class Moment(Struct):

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from proxy.contracts.story import StoryFacts, Touched
 from proxy.release.audit import Entry, states_of
-from proxy.release.history import Story
+from proxy.release.history import Story, begins
 
 ENDS = frozenset({"rolled_back", "promoted", "steady"})
 """Phases in which no release is on its way."""
@@ -64,6 +64,13 @@ def span(seconds: float) -> str:
 def state_after(entry: Entry, route: str) -> dict[str, Any]:
     """The live state of a route after an entry; {} where the entry has none."""
     found = states_of(entry).get(route) or entry.after
+    return found if isinstance(found, dict) else {}
+
+
+def state_before(entry: Entry, route: str) -> dict[str, Any]:
+    """The live state of a route before an entry, likewise."""
+    beside = entry.beside.get(route)
+    found = beside.get("before") if isinstance(beside, dict) else entry.before
     return found if isinstance(found, dict) else {}
 
 
@@ -181,13 +188,18 @@ TODO = {
 
 def what_of(entry: Entry, route: str, names: Mapping[str, str]) -> str:
     """One entry as a sentence."""
-    sentence = WORDS.get(entry.action, f"{entry.action} on {{route}}")
-    return sentence.format(route=route, **names)
+    sentence = WORDS.get(entry.action, f"{entry.action} on {{route}}").format(route=route, **names)
+    began = entry.action in ("start", "reload") and begins(entry)
+    return (
+        f"{sentence}, and the release of {names['candidate']} in place of {names['primary']} began"
+        if began
+        else sentence
+    )
 
 
 def names_in(entry: Entry, route: str) -> dict[str, str]:
     """Candidate and primary that an entry is about."""
-    after, before = state_after(entry, route), entry.before if isinstance(entry.before, dict) else {}
+    after, before = state_after(entry, route), state_before(entry, route)
     plan = after.get("release") or before.get("release") or {}
     rolled = after.get("rolled_back") or ()
     split = before.get("split") or after.get("split") or {}
@@ -207,12 +219,13 @@ def told_of(
     """What happened last, and what is wrong now.
 
     - `entry`: the change that matters most before the time that is asked about; None: there was none
-    - `state`: `phase`, `primary`, `split` and `sentence` (what the scorecard says) of now
+    - `state`: `phase` ("": not known), `primary`, `split`, `sentence` (what the scorecard says); whether it is `past`
     - `findings`: what inputs and answers say has changed
     - `warnings`: of now, each `text`, `since` (Unix time, or None) and `todo`
     """
     names = names_in(entry, route) if entry else {"candidate": "", "primary": str(state["primary"])}
-    what = f"{what_of(entry, route, names)}." if entry else f"Nothing has happened on {route} that the audit knows of."
+    none = f"Nothing {'had' if state.get('past') else 'has'} happened on {route} that the audit knows of."
+    what = f"{what_of(entry, route, names)}." if entry else none
     what += _going_wrong(facts, touched, state)
     wrong = [each["text"] for each in warnings]
     whats = " ".join((what, *(f"Wrong now: {each}." for each in wrong)))
@@ -261,14 +274,17 @@ def _whom(touched: Mapping[str, Any] | None, facts: StoryFacts | None, wrong: Se
 
 
 def _over(route: str, entry: Entry | None, state: Mapping[str, Any], warnings: Sequence[object]) -> str:
-    split = ", ".join(f"{version} {percent:g} %" for version, percent in state["split"].items())
-    now = f"{route} is {str(state['phase']).replace('_', ' ')}, its traffic: {split}."
+    phase, split = str(state["phase"]).replace("_", " "), state["split"]
+    if not phase:
+        return "Not known: the audit that is read here begins later."
+    traffic = ", ".join(f"{version} {percent:g} %" for version, percent in split.items()) or "not known"
+    now = f"{route} {'was' if state.get('past') else 'is'} {phase}, its traffic: {traffic}."
     if warnings:
-        return f"No: what is wrong now stands above. {now}"
+        return f"No: what is wrong {'then' if state.get('past') else 'now'} stands above. {now}"
     if state["phase"] == "rolled_back":
         return f"Yes. {now}"
     if state["phase"] in ("shadowing", "ramping", "paused"):
-        return f"No, it is under way. {now} {state['sentence']}."
+        return f"No, it is under way. {now}" + (f" {state['sentence']}." if state["sentence"] else "")
     return now
 
 

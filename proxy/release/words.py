@@ -48,13 +48,14 @@ def figure(value: float | str | None, unit: str = "") -> str:
     return "zero" if number == 0.0 else f"{number:.3g}{_UNITS.get(unit, '')}"
 
 
-def words_of(verdict: Verdict, since: str = "", threshold: float | None = None) -> dict[str, str]:
+def words_of(verdict: Verdict, since: str = "", threshold: float | None = None, until: str = "") -> dict[str, str]:
     """The parts of what a verdict says.
 
     - `since`: when its evidence began, for people; "": not known
+    - `until`: when the verdict was made, likewise; "": now
     - `threshold`: natural logarithm of the evidence of a breach
     """
-    began = f", since {since}" if since else ""
+    began = (f", since {since}" if since else "") + (f", until {until}" if until else "")
     lost = f", {verdict.lost:,} more were lost" if verdict.lost else ""
     of = f"{verdict.n:,} {_observed(verdict.metric)} of {verdict.version or 'the candidate'}"
     return {
@@ -90,7 +91,8 @@ def _unit(verdict: Verdict, *without: str) -> str:
 def _measured(verdict: Verdict) -> str:
     """The candidate's figure, the primary's, and what of both is held against the limit."""
     if not verdict.n:
-        return "There is no data"
+        why = verdict.sentence.removeprefix(f"{verdict.metric}: ")
+        return f"{why[:1].upper()}{why[1:]}" or "No data"
     if verdict.bound not in _HELD or verdict.bound == "max_psi":
         return _own(verdict, verdict.value)
     parts = [_own(verdict, verdict.own), f"the primary: {_theirs(verdict)}", _held(verdict)]

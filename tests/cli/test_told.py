@@ -9,9 +9,9 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.cli.told import COLUMNS, explanation, releases, time_of
+from proxy.cli.told import COLUMNS, columns, explanation, releases, time_of
 
-parts = st.text(max_size=400)
+parts = st.one_of(st.text(max_size=400), st.text("wide 模型\u0301", max_size=400))
 
 
 @given(parts, parts, parts, st.lists(parts, max_size=3))
@@ -19,8 +19,29 @@ def test_lines_are_short_and_hold_no_control_characters(what: str, why: str, who
     told: dict[str, Any] = {"route": "r", "at": 0.0, "facts_scope": "sidecar", "release": "r@1", "when": "then"}
     told |= {"what": what, "why": why, "to_whom": whom, "is_it_over": "Yes.", "done": "rollback", "now": now}
     for line in explanation(told).splitlines():
-        assert len(line) <= COLUMNS
+        assert columns(line) <= COLUMNS
         assert line.isprintable()
+
+
+def test_each_limit_is_told() -> None:
+    words = {"says": "error rate: pass.", "on": "9 requests of b", "changes": "It fails once there is more."}
+    told: dict[str, Any] = {
+        "route": "r",
+        "at": 0.0,
+        "facts_scope": "sidecar",
+        "release": None,
+        "now": ["Nothing to do."],
+    }
+    told |= dict.fromkeys(("what", "when", "to_whom", "why", "is_it_over", "done"), "said.")
+    told["verdicts"] = [{"n": 9, "words": words}, {"n": 0, "words": words}]
+    said = explanation(told)
+    assert said.count("limits   error rate: pass. On 9 requests of b. It fails once there is more.") == 2
+
+
+def test_a_word_that_is_too_long_is_broken_and_nothing_is_lost() -> None:
+    over = {"id": "r@9", "phase": "promoted", "began": 0.0, "ended": 60.0, "sentence": "x" * 1000}
+    said = releases({"route": "r", "releases": [over], "truncated": False})
+    assert all(columns(line) <= COLUMNS for line in said.splitlines()) and said.count("x") == 1000
 
 
 def test_releases_are_told_newest_first_with_their_ends() -> None:

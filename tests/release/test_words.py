@@ -48,7 +48,7 @@ def test_no_verdict_says_a_number_that_is_none(verdict: Verdict, since: str, thr
     assert since in words["on"]
     assert f"{verdict.n:,}" in words["on"] or not verdict.n
     assert words["changes"]
-    assert ("no data" in words["says"]) is (not verdict.n)
+    assert ("No data" in words["says"]) is (not verdict.n)
 
 
 @given(verdicts, st.integers(0, 10**9))
@@ -109,6 +109,9 @@ def test_what_it_rests_on_and_what_would_change_it() -> None:
     assert "stands for this release" in words_of(replace(RATIO, outcome="fail"))["changes"]
     assert "Nothing will at the present rate" in words_of(replace(RATIO, outcome="undecided"))["changes"]
     assert words_of(replace(RATIO, n=0))["on"] == "nothing yet"
+    warming = replace(RATIO, n=0, sentence="error_rate: warming up: 9 so far")
+    assert "undecided. Warming up: 9 so far. Allowed" in words_of(replace(warming, outcome="undecided"))["says"]
+    assert words_of(RATIO, "then", until="later")["on"] == "1,204 requests of v2, since then, until later"
 
 
 def test_figures_that_are_none() -> None:

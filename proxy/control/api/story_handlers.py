@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from proxy.control.api import scope, story_view
+from proxy.control.api import explain_view, scope, story_view
 from proxy.control.api.context import ApiContext
 from proxy.control.api.problems import ApiError, as_json
 from proxy.control.api.requests import name_of
@@ -35,9 +35,9 @@ class StoryHandlers:
 
     async def explain(self, request: web.Request) -> web.Response:
         now = self._engine.keeper.unix(self._context.now())
-        at = story_view.time_in(request.query, now)
+        asked = explain_view.time_in(request.query)
         known, name = await self._entries(request), name_of(request)
-        return as_json(story_view.explain(self._engine, self._context.chronicle, name, known, at, now))
+        return as_json(explain_view.explain(self._engine, self._context.chronicle, name, known, asked, now))
 
     async def _entries(self, request: web.Request) -> list[Entry]:
         """The audit of the route that is asked about. Raises ApiError, UnknownRouteError, StoreError."""

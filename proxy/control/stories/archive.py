@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
+from math import inf
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from proxy import files
 from proxy.contracts.story import StoryFacts
@@ -23,7 +25,7 @@ log = logging.getLogger("penumbra.stories")
 MAX_STORIES = 200
 MAX_BYTES = 32 << 20
 MAX_STORY_BYTES = 1 << 20
-"""Bytes of one story; `Chronicle` keeps it below a half of that, where examples are as large as they may be."""
+"""Bytes of one story: what is more than that is left out, `fitting` says in which order."""
 
 
 class Archive:
@@ -46,7 +48,7 @@ class Archive:
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             beside = path.with_suffix(".new")
-            beside.write_bytes(msgspec.json.encode(facts))
+            beside.write_bytes(fitting(facts))
             os.replace(beside, path)
             self._make_room()
         except (OSError, msgspec.MsgspecError) as error:
@@ -58,20 +60,26 @@ class Archive:
         self._failing = False
         return True
 
-    def all(self, route: str = "") -> Iterator[StoryFacts]:
-        """The stories that can be read, oldest first; of one route, or of all."""
-        for path in self._paths():
-            facts = self._read(path)
-            if facts is not None and route in ("", facts.route):
-                yield facts
+    def all(self) -> Iterator[StoryFacts]:
+        """The stories that can be read, oldest first."""
+        yield from filter(None, map(self._read, self._paths()))
 
-    def at(self, name: str) -> StoryFacts | None:
-        """The story in a file of this name."""
-        return self._read(self._folder / name) if self._folder else None
+    def of(self, route: str, first: float = 0.0, last: float = inf) -> Iterator[StoryFacts]:
+        """Those of a route that began from `first` to `last`, oldest first; other files are not opened."""
+        yield from self._of(route, first, last, self._paths())
 
-    def names(self) -> list[str]:
-        """The names of the files, oldest first."""
-        return [path.name for path in self._paths()]
+    def latest(self, route: str, last: float) -> StoryFacts | None:
+        """The newest of a route that began until `last`."""
+        return next(self._of(route, 0.0, last, reversed(self._paths())), None)
+
+    def _of(self, route: str, first: float, last: float, paths: Iterable[Path]) -> Iterator[StoryFacts]:
+        own = _digest(route)
+        for path in paths:
+            began, _, digest = path.stem.partition("-")
+            if digest == own and began.isdecimal() and first - _MS <= int(began) / 1000 <= last:
+                facts = self._read(path)
+                if facts is not None and facts.route == route and first <= facts.began <= last:
+                    yield facts
 
     def _read(self, path: Path) -> StoryFacts | None:
         try:
@@ -107,4 +115,31 @@ class Archive:
 
 def name_of(facts: StoryFacts) -> str:
     """The name of its file: by time, and by a digest of the route, whose name may be no name of a file."""
-    return f"{int(facts.began * 1000):014d}-{blake2b(facts.route.encode(), digest_size=6).hexdigest()}.json"
+    return f"{int(facts.began * 1000):014d}-{_digest(facts.route)}.json"
+
+
+_MS = 0.001
+"""Seconds by which a name is before what it names."""
+
+
+def _digest(route: str) -> str:
+    return blake2b(route.encode(errors="surrogatepass"), digest_size=6).hexdigest()
+
+
+def fitting(facts: StoryFacts) -> bytes:
+    """A story as JSON that is small enough to be read again. Where it is too large, half of its moments go, and again;
+    then its examples, then its failed requests: counts stay."""
+    body = msgspec.json.encode(facts)
+    while len(body) > MAX_STORY_BYTES and (shorter := _shorter(facts)) is not None:
+        facts = shorter
+        body = msgspec.json.encode(facts)
+    return body
+
+
+def _shorter(facts: StoryFacts) -> StoryFacts | None:
+    if facts.moments:
+        fewer = facts.moments[::-2][::-1] if len(facts.moments) > 1 else []  # the newest stays
+        return replace(facts, moments=fewer, every=2 * facts.every)
+    if facts.disagreements:
+        return replace(facts, disagreements={})
+    return replace(facts, failed=[]) if facts.failed else None

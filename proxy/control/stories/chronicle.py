@@ -10,7 +10,8 @@ from records, verdicts at even distances, examples of disagreement.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import inf
 from typing import Any
 
 from proxy.contracts.leg_join import WorkerRun
@@ -21,7 +22,7 @@ from proxy.contracts.record import LegFacts, Record, Tick
 from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.story import Moment, MomentLine, StoryFacts, Touched
 from proxy.control.route_control import RouteControl
-from proxy.control.stories.archive import Archive, name_of
+from proxy.control.stories.archive import Archive
 from proxy.control.stories.failed_legs import FailedLegs, is_bad
 from proxy.control.stories.sketch import put
 from proxy.control.stories.troubles import Troubles
@@ -32,6 +33,8 @@ WRITE_SECONDS = 5.0
 LOOK_SECONDS = 1.0
 """Seconds between two looks at what is wrong."""
 MAX_MOMENTS = 120
+MAX_LINES = 100
+"""Lines of a moment that are kept, those that fail first: an A/B test over several routes has hundreds."""
 MAX_EXAMPLES = 5
 """Disagreements of a version that a story keeps, the worst."""
 LATE_SECONDS = 30.0
@@ -67,11 +70,17 @@ class Chronicle:
         self._dirty: set[str] = set()
         self._due = self._looked = 0.0
 
-    def facts(self, route: str) -> list[StoryFacts]:
-        """All stories of a route, oldest first."""
+    def facts(self, route: str, first: float = 0.0, last: float = inf) -> Iterator[StoryFacts]:
+        """The stories of a route that began from `first` to `last`, oldest first; each is read when it is asked for."""
+        own, kept = self._open.get(route), self.archive.of(route, first, last)
+        yield from (each for each in kept if own is None or each.began < own.began)
+        if own is not None and first <= own.began <= last:
+            yield own
+
+    def latest(self, route: str, last: float) -> StoryFacts | None:
+        """The newest story of a route that began until `last`."""
         own = self._open.get(route)
-        kept = [each for each in self.archive.all(route) if own is None or name_of(each) != name_of(own)]
-        return [*kept, own] if own else kept
+        return own if own is not None and own.began <= last else self.archive.latest(route, last)
 
     def begin(self) -> None:
         """Takes up what an earlier process was about to tell."""
@@ -192,7 +201,8 @@ class Chronicle:
             self._failed.bad(facts, record, source)
 
     def _note(self, facts: StoryFacts, control: RouteControl, at: float) -> None:
-        lines = [line_of(verdict) for verdict in control.status.verdicts]
+        worst_first = sorted(control.status.verdicts, key=lambda verdict: verdict.outcome != "fail")
+        lines = [line_of(verdict) for verdict in worst_first[:MAX_LINES]]
         state = control.state
         facts.moments.append(Moment(at, state.phase, state.stage + 1, control.status.legs, lines))
         if len(facts.moments) > MAX_MOMENTS:
@@ -222,6 +232,11 @@ def line_of(verdict: Verdict) -> MomentLine:
         verdict.limit,
         verdict.n,
         plain(verdict.log_breach),
+        plain(verdict.own),
+        plain(verdict.reference),
+        verdict.n_reference,
+        verdict.lost,
+        verdict.needed,
     )
 
 

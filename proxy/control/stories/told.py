@@ -8,13 +8,17 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from proxy.contracts.story import Moment, StoryFacts
+from proxy.contracts.release import Verdict
+from proxy.contracts.story import Moment, MomentLine, StoryFacts
 from proxy.control.stories.sketch import count_of
 from proxy.release.telling import touched_of
 
 EARLY_SECONDS = 2.0
 """Seconds by which an entry of the audit and the facts of the same change may be apart."""
-LINE = ("metric", "bound", "version", "route", "verdict", "value", "limit", "n", "evidence")
+LINE = (
+    *("metric", "bound", "version", "route", "verdict", "value", "limit", "n", "evidence"),
+    *("own", "reference", "n_reference", "lost", "needed"),
+)
 """Names of what a moment keeps of a line of the scorecard, in order."""
 
 
@@ -51,8 +55,26 @@ def moment(each: Moment) -> dict[str, Any]:
     return {"at": each.at, "phase": each.phase, "stage": each.stage, "requests": each.requests, "lines": lines}
 
 
-def facts_for(kept: Iterable[StoryFacts], candidate: str, began: float, ended: float | None) -> StoryFacts | None:
-    """The facts of a release: those of its candidate that began with it."""
-    last = inf if ended is None else ended
-    own = (each for each in kept if candidate in each.candidates and began - EARLY_SECONDS <= each.began <= last)
-    return next(own, None)
+def verdicts_at(facts: StoryFacts | None, at: float) -> tuple[float, tuple[Verdict, ...]]:
+    """The verdicts as they were at a time, as far as they are kept: the last moment before it, and those of it."""
+    moments = [each for each in facts.moments if each.at <= at] if facts else []
+    return (moments[-1].at, tuple(map(verdict_of, moments[-1].lines))) if moments else (at, ())
+
+
+def verdict_of(line: MomentLine) -> Verdict:
+    """A line of a moment as the verdict that it was; its sentence is not kept."""
+    value, own, reference = (None if each is None else float(each) for each in (line.value, line.own, line.reference))
+    return Verdict(
+        line.metric, line.outcome, value, line.limit, line.n, line.lost, "", line.needed, line.version, line.bound,
+        reference, float(line.evidence), route=line.route, own=own, n_reference=line.n_reference,
+    )  # fmt: skip
+
+
+def facts_for(kept: Iterable[StoryFacts], candidate: str) -> StoryFacts | None:
+    """The facts of a release: the first of its candidate among those that began while it was on its way."""
+    return next((each for each in kept if candidate in each.candidates), None)
+
+
+def while_on_its_way(began: float, ended: float | None) -> tuple[float, float]:
+    """From when to when the facts of a release begin. A clock that was set back may have it end before it began."""
+    return began - EARLY_SECONDS, inf if ended is None or ended < began else ended

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from proxy.contracts.story import ArmAnswer, FailedRequest, StoryFacts
+from proxy.contracts.story import ArmAnswer, FailedRequest, Moment, StoryFacts, Touched
 from proxy.control.stories import archive
 from proxy.control.stories.archive import Archive, name_of
 
@@ -24,7 +25,7 @@ def kept(tmp_path: Path) -> Archive:
 def test_what_was_put_is_read_by_the_next_process(kept: Archive, tmp_path: Path) -> None:
     assert kept.put(facts(1.0)) and kept.put(facts(2.0, "a/../b"))
     assert list(Archive(str(tmp_path / "state.db")).all()) == [facts(1.0), facts(2.0, "a/../b")]
-    assert list(kept.all("r")) == [facts(1.0)]
+    assert list(kept.of("r")) == [facts(1.0)]
 
 
 def test_the_oldest_go_when_there_are_too_many(kept: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,3 +64,36 @@ def test_a_state_in_memory_keeps_nothing() -> None:
     kept = Archive(":memory:")
     assert kept.put(facts(1.0))
     assert not list(kept.all())
+
+
+def test_those_of_a_route_are_found_by_their_names_alone(kept: Archive, tmp_path: Path) -> None:
+    for began in (1.0, 2.0005, 3.0):
+        kept.put(facts(began))
+        kept.put(facts(began, "other"))
+    for path in (tmp_path / "state.db.stories").glob("*"):
+        if json.loads(path.read_text())["route"] == "other":
+            path.write_text("damaged")
+    assert [each.began for each in kept.of("r")] == [1.0, 2.0005, 3.0]
+    assert [each.began for each in kept.of("r", 1.5, 2.5)] == [2.0005]
+    assert [each.began for each in kept.of("r", 2.0005)] == [2.0005, 3.0]
+    latest = kept.latest("r", 2.9)
+    assert latest and latest.began == 2.0005 and kept.latest("r", 0.5) is None
+    assert kept.errors == 0, "what is damaged was not opened"
+
+
+def test_a_story_that_is_too_large_keeps_its_counts(kept: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MAX_STORY_BYTES", 3000)
+    large = facts(1.0)
+    large.touched = [Touched("b", "canary", {"failed": 9})]
+    large.moments = [Moment(float(n), "ramping", 1, n, []) for n in range(500)]
+    large.disagreements = {"b": [{"detail": "x" * 2000}]}
+    assert kept.put(large)
+    (read,) = kept.of("r")
+    assert 0 < len(read.moments) < 100 and read.moments[-1].at == 499.0
+    large.disagreements = {"b": [{"detail": "x" * 3000}]}
+    large.failed[0].detail = "x" * 3000
+    assert kept.put(large)
+    (read,) = kept.of("r")
+    assert (read.moments, read.disagreements, read.failed) == ([], {}, [])
+    assert read.touched == large.touched
+    assert len(large.moments) == 500, "what is under way is kept whole"

@@ -5,10 +5,22 @@ from __future__ import annotations
 from math import inf
 
 import msgspec
+import pytest
 
+from proxy.contracts.release import Verdict
 from proxy.contracts.story import Moment, MomentLine, StoryFacts, Touched
+from proxy.control.stories.chronicle import line_of
 from proxy.control.stories.sketch import put
-from proxy.control.stories.told import facts_for, facts_told, moment, touched, users_of
+from proxy.control.stories.told import (
+    facts_for,
+    facts_told,
+    moment,
+    touched,
+    users_of,
+    verdict_of,
+    verdicts_at,
+    while_on_its_way,
+)
 
 
 def facts(began: float = 100.0, **more: object) -> StoryFacts:
@@ -41,9 +53,32 @@ def test_a_moment_has_names_and_is_json() -> None:
     assert msgspec.json.decode(msgspec.json.encode(told)) == told
 
 
-def test_the_facts_of_a_release_began_with_it() -> None:
+def test_the_facts_of_a_release_are_the_first_of_its_candidate() -> None:
     kept = [facts(100.0), facts(200.0), facts(300.0, candidates=("v3",))]
-    assert facts_for(kept, "v2", 100.5, 199.0) is kept[0]
-    assert facts_for(kept, "v2", 200.0, None) is kept[1]
-    assert facts_for(kept, "v2", 250.0, inf) is None, "begun before there were stories"
-    assert facts_for(kept, "v3", 299.0, None) is kept[2]
+    assert facts_for(kept, "v2") is kept[0]
+    assert facts_for(kept, "v3") is kept[2]
+    assert facts_for(kept, "v4") is None
+
+
+@pytest.mark.parametrize(
+    ("ended", "until"), [(199.0, 199.0), (None, inf), (50.0, inf)], ids=["over", "going", "a clock was set back"]
+)
+def test_facts_of_a_release_begin_while_it_is_on_its_way(ended: float | None, until: float) -> None:
+    assert while_on_its_way(100.0, ended) == (98.0, until)
+
+
+def test_verdicts_of_a_time_are_those_of_the_moment_before_it() -> None:
+    verdict = Verdict(
+        "error_rate", "fail", inf, 1.5, 9, 2, "", 7, "v2", "max_ratio", 0.0, 3.0, route="r", own=0.5, n_reference=40
+    )
+    known = facts(moments=[Moment(1.0, "ramping", 1, 9, []), Moment(5.0, "ramping", 1, 9, [line_of(verdict)])])
+    assert verdicts_at(known, 5.5) == (5.0, (verdict,))
+    assert verdicts_at(known, 4.0) == (1.0, ())
+    assert verdicts_at(known, 0.5) == verdicts_at(None, 0.5) == (0.5, ())
+    kept = msgspec.json.decode(msgspec.json.encode(known), type=StoryFacts)
+    assert verdicts_at(kept, 5.5) == (5.0, (verdict,))
+
+
+def test_a_line_of_a_story_of_before_can_be_read() -> None:
+    old = msgspec.json.decode(b'["error_rate","max","v2","","pass",0.5,1.5,9,-0.5]', type=MomentLine)
+    assert verdict_of(old).own is None and verdict_of(old).n == 9

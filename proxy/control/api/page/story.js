@@ -25,13 +25,18 @@ async function ask(path) {
 const PARTS = [["What", "what"], ["When", "when"], ["To whom", "to_whom"], ["Why", "why"], ["Is it over?", "is_it_over"],
   ["What was done", "done"]];
 
+// Each limit in words: what it says, on how many requests since when, what it would take to change.
+const limits = ({ verdicts }) => (verdicts.length ? h("details", { class: "limits" },
+  h("summary", {}, `Each limit in words: ${count(verdicts.length)}`),
+  h("ul", {}, ...verdicts.map(({ words }) => h("li", {}, `${words.says} On ${words.on}. ${words.changes}`)))) : null);
+
 function explained(told) {
   const rows = PARTS.filter(([, key]) => told[key]).map(([label, key]) => h("div", {}, h("dt", {}, label),
     h("dd", {}, told[key])));
   const steps = h("ul", {}, ...told.now.map((step) => h("li", {}, step)));
   const books = told.warnings.map((each) => h("li", {}, h("a", { href: each.runbook }, `Runbook: ${each.kind}`)));
-  return h("dl", { class: "told" }, ...rows, h("div", {}, h("dt", {}, "What to do now"), h("dd", {}, steps,
-    books.length ? h("ul", {}, ...books) : null)));
+  return [h("dl", { class: "told" }, ...rows, h("div", {}, h("dt", {}, "What to do now"), h("dd", {}, steps,
+    books.length ? h("ul", {}, ...books) : null))), limits(told)].filter((each) => each !== null);
 }
 
 const phased = (phase) => badge(phase.replace("_", " "), TONES[phase] ?? "");
@@ -73,8 +78,10 @@ class Told {
     const [text, list] = [JSON.stringify(told.document?.text ?? told.why), JSON.stringify(releases)];
     if (this.closed || `${text}${list}` === this.shown || this.element.contains(document.activeElement)) return;
     this.shown = `${text}${list}`;
-    this.element.replaceChildren(told.document ? explained(told.document) : none(told.why),
+    const open = this.element.querySelector("details.limits")?.open;
+    this.element.replaceChildren(...(told.document ? explained(told.document) : [none(told.why)]),
       h("h4", {}, "Releases"), releases.document ? listed(this.route, releases.document) : none(releases.why));
+    if (open) this.element.querySelector("details.limits")?.setAttribute("open", "");
   }
 }
 
