@@ -46,7 +46,7 @@ def _kept(archive: Archive, story: Story, route: str) -> dict[str, Any]:
     candidate, _ = story.beside.get(route, (story.candidate, story.primary))
     first, last = while_on_its_way(story.entries[0].at, end.at if end else None)
     found = facts_for(archive.of(route, first, last), candidate)
-    return facts_told(found)
+    return facts_told(found, story.entries[0].at)
 
 
 def routes(story: Story) -> list[str]:

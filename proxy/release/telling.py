@@ -109,7 +109,7 @@ def touched_sentence(touched: Mapping[str, Any] | None) -> str:
     if touched is None:
         return "not known: nothing was kept of the requests of that time"
     live, copies, versions = touched["live"], touched["copies"], touched["versions"]
-    parts = []
+    parts = [f"counted since {clock(touched['since'])}, what came before is not known"] if touched.get("late") else []
     if live["requests"]:
         parts.append(
             f"{live['requests']:,} of the route's {touched['route_requests']:,} requests went to {versions}: "
@@ -121,7 +121,7 @@ def touched_sentence(touched: Mapping[str, Any] | None) -> str:
             f"{copies['requests']:,} copies went to {versions}, {copies['bad']:,} of which went wrong; no "
             "client gets the answer to a copy"
         )
-    if not parts:
+    if not live["requests"] and not copies["requests"]:
         return f"nobody: no request of the route has reached {versions}"
     return "; ".join(parts)
 
@@ -137,6 +137,7 @@ def touched_of(facts: StoryFacts, users: Mapping[str, Any]) -> dict[str, Any]:
     """How many requests a candidate touched: of clients (`live`), and copies."""
     return {
         "versions": ", ".join(facts.candidates),
+        "since": facts.began,
         "route_requests": facts.requests,
         "live": _sum(row for row in facts.touched if row.role in ("canary", "primary")),
         "copies": _sum(row for row in facts.touched if row.role == "shadow"),

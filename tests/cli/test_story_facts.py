@@ -26,7 +26,7 @@ def test_files_have_the_facts_of_the_release(tmp_path: Path) -> None:
     known = StoryFacts("cancer", ("v2",), 3.0, touched=[Touched("v2", "canary", {"failed": 9})])
     Archive(state).put(known)
     Archive(state).put(StoryFacts("other", ("v2",), 3.0))
-    assert kept_facts(state)(STORY) == {"cancer": facts_told(known)}
+    assert kept_facts(state)(STORY) == {"cancer": facts_told(known, 3.0)}
 
 
 @pytest.mark.parametrize("answer", [{}, {"route": "cancer"}])

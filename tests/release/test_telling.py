@@ -74,6 +74,14 @@ def test_users_are_said_as_far_as_they_are_known(users: dict[str, Any], said: st
     assert said in touched_sentence(touched_of(facts(good=9), users))
 
 
+def test_what_was_not_counted_from_the_beginning_says_since_when() -> None:
+    told = touched_of(facts(good=9), USERS)
+    assert "counted since" not in touched_sentence(told)
+    late = touched_sentence(told | {"late": True})
+    assert late.startswith("counted since 1970-01-01 00:01:40 UTC, what came before is not known; 9 of the route's")
+    assert touched_sentence(touched_of(facts(), USERS) | {"late": True}).startswith("nobody")
+
+
 def test_nobody_is_said_as_such_and_what_is_not_known_too() -> None:
     assert touched_sentence(touched_of(facts(), USERS)).startswith("nobody")
     assert touched_sentence(None).startswith("not known")

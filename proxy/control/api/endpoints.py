@@ -170,6 +170,23 @@ ENDPOINTS = (
         parameters=("scope",),
     ),
     _look(
+        "/v1/routes/{route}/releases/{id}/export",
+        "story_document",
+        "The same as the one document that `penumbra audit verify` proves",
+        "StoryExport",
+        problems=(*_ROUTE, "invalid", "not-stored", "not-found", "refused"),
+        parameters=("scope",),
+    ),
+    _look(
+        "/v1/routes/{route}/releases/{id}/export.html",
+        "story_page",
+        "The same as one page",
+        problems=(*_ROUTE, "invalid", "not-stored", "not-found", "refused"),
+        parameters=("scope",),
+        answer="",
+        media="text/html",
+    ),
+    _look(
         "/v1/routes/{route}/explain",
         "explain",
         "What happened, when, to whom, why, is it over, what was done, what to do",

@@ -20,11 +20,11 @@ from proxy.control.api.problems import ApiError
 from proxy.control.engine import Engine
 from proxy.control.route_control import live_split
 from proxy.control.stories.chronicle import Chronicle
-from proxy.control.stories.told import EARLY_SECONDS, touched, verdicts_at
+from proxy.control.stories.told import EARLY_SECONDS, touched, verdicts_at, while_on_its_way
 from proxy.control.stories.troubles import TimedNotice
 from proxy.release import plan, scorecard, telling, transitions
 from proxy.release.audit import Entry, plain
-from proxy.release.history import at_rollback, stories
+from proxy.release.history import Story, at_rollback, stories
 from proxy.release.soundness import MAX_UNIX_SECONDS
 from proxy.release.words import words_of
 
@@ -63,7 +63,9 @@ def explain(
     findings = () if past else engine.board.findings(route)
     state = _state_then(before, route) if past else _state_now(engine, route)
     said = [each.sentence for each in findings if each.kind in CHANGED]
-    told = telling.told_of(route, entry, touched(facts), facts, state, warnings, said)
+    release = next(reversed(stories(before)), None)
+    known_of = touched(facts, release.entries[0].at if release and facts and _is_of(facts, release, route) else inf)
+    told = telling.told_of(route, entry, known_of, facts, state, warnings, said)
     whom = told.to_whom + (f" Counted until {telling.clock(_counted_until(facts, now))}." if facts and past else "")
     return {
         "route": route,
@@ -71,7 +73,7 @@ def explain(
         "facts_scope": "sidecar",
         "at": at,
         "phase": state["phase"],
-        "release": next((each.name for each in reversed(stories(before))), None),
+        "release": release.name if release else None,
         "over": told.over.startswith("Yes"),
         "what": told.what,
         "when": told.when,
@@ -82,7 +84,7 @@ def explain(
         "now": list(told.now),
         "text": replace(told, to_whom=whom).text,
         "entry": entry.seq if entry else None,
-        "touched": touched(facts),
+        "touched": known_of,
         "findings": [plain(each) for each in findings],
         "warnings": warnings,
         "verdicts": _lines(engine, route, facts, _verdicts_then(before, route, facts, at) if past else None),
@@ -93,6 +95,13 @@ def _facts_at(known: Chronicle | None, route: str, entry: Entry | None, at: floa
     """The facts of what an entry is about, or else of what was under judgement."""
     when = min(entry.at, at) if entry else at
     return known.latest(route, when + EARLY_SECONDS) if known else None
+
+
+def _is_of(facts: StoryFacts, release: Story, route: str) -> bool:
+    """Whether facts are of a release."""
+    candidate, _ = release.beside.get(route, (release.candidate, release.primary))
+    first, last = while_on_its_way(release.entries[0].at, getattr(telling.ending(release, route), "at", None))
+    return candidate in facts.candidates and first <= facts.began <= last
 
 
 def _counted_until(facts: StoryFacts, now: float) -> float:

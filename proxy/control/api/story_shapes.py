@@ -37,6 +37,8 @@ STORY_SHAPES: dict[str, Schema] = {
     ),
     "Touched": record(
         versions=text(),
+        since=number(description="When counting began; `late`: after the release had."),
+        late={"type": "boolean"},
         route_requests=whole(),
         live=_COUNTED,
         copies=_COUNTED,
@@ -63,6 +65,16 @@ STORY_SHAPES: dict[str, Schema] = {
         failed_total=whole(description="Of which `failed` has the first and the newest."),
         disagreements=_ANY,
         kept=_ANY,
+    ),
+    "StoryExport": record(
+        release=text(description="ROUTE@NUMBER."),
+        before=whole(description="Number of the entry before the first link; `previous` is its hash."),
+        previous=text(),
+        links=many(record(body=text(), hash=text())),
+        packages=many(text()),
+        reports=many(text()),
+        facts={"type": "object", "description": "What is kept of the requests, by route; no hash proves it."},
+        format=text(),
     ),
     "Explanation": record(
         route=text(),

@@ -59,8 +59,7 @@ def releases(engine: Engine, route: str, entries: Iterable[Entry]) -> dict[str, 
 def story(engine: Engine, known: Chronicle | None, route: str, told: Story) -> dict[str, Any]:
     """A release, whole."""
     head = chapters.heading(told, route)
-    span = while_on_its_way(head["began"], head["ended"])
-    facts = facts_for(known.facts(route, *span) if known else (), head["candidate"])
+    facts = facts_of(known, told, route)
     return {
         "route": route,
         "scope": verdicts.scope_in(engine),
@@ -72,9 +71,16 @@ def story(engine: Engine, known: Chronicle | None, route: str, told: Story) -> d
         "versions": told.versions,
         "differs": chapters.differs(told, head["candidate"], head["primary"]),
         "changes": [chapters.change(entry, route) for entry in told.entries],
-        **facts_told(facts),
+        **facts_told(facts, head["began"]),
         "kept": bounds(facts),
     }
+
+
+def facts_of(known: Chronicle | None, told: Story, route: str) -> StoryFacts | None:
+    """What is kept of the requests of a release on one of its routes."""
+    head = chapters.heading(told, route)
+    span = while_on_its_way(head["began"], head["ended"])
+    return facts_for(known.facts(route, *span), head["candidate"]) if known else None
 
 
 def bounds(facts: StoryFacts | None) -> dict[str, Any]:

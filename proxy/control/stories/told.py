@@ -15,6 +15,8 @@ from proxy.release.telling import touched_of
 
 EARLY_SECONDS = 2.0
 """Seconds by which an entry of the audit and the facts of the same change may be apart."""
+LATE_SECONDS = 30.0
+"""Seconds after the beginning of a release from which on it is said that counts begin later."""
 LINE = (
     *("metric", "bound", "version", "route", "verdict", "value", "limit", "n", "evidence"),
     *("own", "reference", "n_reference", "lost", "needed"),
@@ -33,15 +35,17 @@ def users_of(facts: StoryFacts) -> dict[str, Any]:
     return {"count": count, "error": error, "at_least": missing, "why": why}
 
 
-def touched(facts: StoryFacts | None) -> dict[str, Any] | None:
-    """Whom a candidate touched; None: not known."""
-    return touched_of(facts, users_of(facts)) if facts else None
+def touched(facts: StoryFacts | None, began: float = inf) -> dict[str, Any] | None:
+    """Whom a candidate touched; None: not known. `began`: when its release did, which may have been before anything was
+    counted: by an earlier version of this program, or in another sidecar."""
+    late = facts is not None and facts.began > began + LATE_SECONDS
+    return touched_of(facts, users_of(facts)) | {"late": late} if facts else None
 
 
-def facts_told(facts: StoryFacts | None) -> dict[str, Any]:
+def facts_told(facts: StoryFacts | None, began: float = inf) -> dict[str, Any]:
     """The facts of a release; None: nothing is kept of it."""
     return {
-        "touched": touched(facts),
+        "touched": touched(facts, began),
         "failed": to_builtins(facts.failed) if facts else [],
         "failed_total": facts.bad if facts else 0,
         "disagreements": facts.disagreements if facts else {},

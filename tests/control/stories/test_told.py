@@ -46,6 +46,11 @@ def test_users_are_counted_and_what_was_not_seen_is_said() -> None:
     assert told and told["live"]["requests"] == 3
 
 
+def test_counts_that_began_after_the_release_say_so() -> None:
+    soon, late = touched(facts(100.0), 80.0), touched(facts(100.0), 60.0)
+    assert soon and late and (soon["late"], late["late"], late["since"]) == (False, True, 100.0)
+
+
 def test_a_moment_has_names_and_is_json() -> None:
     line = MomentLine("error_rate", "max_ratio", "v2", "r", "pass", "inf", 1.5, 9, "-inf")
     told = moment(Moment(1.0, "ramping", 1, 9, [line]))

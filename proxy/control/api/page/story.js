@@ -115,7 +115,8 @@ function users({ users: known }) {
 function touched(told) {
   if (!told) return none("not known: nothing is kept of the requests of that time");
   const { live, copies } = told;
-  return h("ul", {}, h("li", {}, `${count(live.requests)} of ${count(told.route_requests)} requests went to ${told.versions}, `
+  return h("ul", {}, told.late ? h("li", {}, "Counted since ", when(told.since), ", what came before is not known") : null,
+    h("li", {}, `${count(live.requests)} of ${count(told.route_requests)} requests went to ${told.versions}, `
     + `${count(live.bad)} went wrong there, ${count(told.rescued)} were rescued`), h("li", {}, users(told)),
   h("li", {}, `${count(copies.requests)} copies, ${count(copies.bad)} of which went wrong`));
 }
@@ -136,6 +137,26 @@ function worst(examples) {
   return all.length ? h("details", {}, h("summary", {}, `Worst disagreements (${all.length}), redacted`),
     ...all.map(([version, one]) => h("figure", {}, h("figcaption", {}, name(version), ` ${one.request_id}: ${one.kind}`),
       h("pre", {}, JSON.stringify(one.detail, null, 1))))) : null;
+}
+
+// The whole story as a file; `headers` may have a token, which a link would not carry.
+function file(route, id, ending) {
+  const button = h("button", { type: "button", class: "quiet" }, `Export ${ending.toUpperCase()}`);
+  const said = h("span", { role: "status" });
+  button.addEventListener("click", async () => {
+    const path = at(route, `releases/${encodeURIComponent(id)}/export${ending === "html" ? ".html" : ""}`);
+    try {
+      const response = await fetch(path, { headers: headers(), cache: "no-store" });
+      if (!response.ok) throw new Error((await refusal(response)).text);
+      const href = URL.createObjectURL(await response.blob());
+      h("a", { href, download: `${id}.${ending}` }).click();
+      setTimeout(() => URL.revokeObjectURL(href), 60_000);
+      said.textContent = " saved";
+    } catch (error) {
+      said.textContent = ` ${error.message}`;
+    }
+  });
+  return [button, said];
 }
 
 export function story(told) {
@@ -161,6 +182,7 @@ function open({ route, id }) {
   const element = h("section", { class: "card story", "aria-labelledby": "story-title" }, none("waiting for figures"));
   const back = h("nav", { class: "back", "aria-label": "Where you are" }, h("a", { href: link("") }, "All routes"), " / ",
     h("a", { href: link("routes", route) }, route));
+  const files = h("p", { class: "files" }, ...file(route, id, "html"), " ", ...file(route, id, "json"));
   let shown = "";
   let over = false;
   const refresh = async () => {
@@ -173,7 +195,7 @@ function open({ route, id }) {
   };
   const timer = setInterval(() => document.hidden || refresh(), AGAIN);
   refresh();
-  return { title: id, element: h("div", {}, back, element), close() {
+  return { title: id, element: h("div", {}, back, element, files), close() {
     over = true;
     clearInterval(timer);
   } };
