@@ -11,17 +11,20 @@ import struct
 from typing import Any, Final
 
 from proxy.contracts.grpc_status import HTTP_STATUS, NAMES, OK, PREFIX
-from proxy.routing.oip.datatypes import from_contents, from_raw, to_json, to_raw
+from proxy.routing.oip.datatypes import MAX_VALUES, TooMany, from_contents, from_raw, to_json, to_raw
 from proxy.routing.oip.method import INFER
-from proxy.routing.oip.request import Wanted
+from proxy.routing.oip.request import MAX_TENSORS, Wanted
 from proxy.routing.oip.wire import WireField, fields_of, signed
 from proxy.routing.protobuf import NotProtobuf
 
 MAX_MESSAGE: Final = 4 * 1024 * 1024
 """Bytes of an answer that are turned back: clients of gRPC take no larger message either, unless they are told to."""
 
-MAX_WRITTEN: Final = 131_072
-"""Values of an answer that are written as JSON: its worker does nothing else meanwhile."""
+MAX_PARAMETERS: Final = 1_024
+"""Parameters of an answer, and of each of its tensors; pieces in which a tensor's contents come."""
+
+MAX_DIMENSIONS: Final = 64
+"""Sizes in the shape of a tensor: numpy has no more either."""
 
 _GOOD: Final = HTTP_STATUS[OK]
 _READY: Final = frozenset((b"ServerLive", b"ServerReady", b"ModelReady"))
@@ -47,7 +50,7 @@ class RestAnswer:
 
 
 class _Output:
-    """`typed`: contents of the tensor itself."""
+    """`typed`: contents of the tensor itself, in pieces."""
 
     __slots__ = ("datatype", "name", "parameters", "shape", "typed")
 
@@ -55,7 +58,7 @@ class _Output:
         self.name = self.datatype = ""
         self.shape: list[int] = []
         self.parameters: dict[str, Any] = {}
-        self.typed = b""
+        self.typed: list[bytes] = []
 
 
 def refusal(code: int, message: str) -> RestAnswer:
@@ -114,6 +117,8 @@ def _inferred(fields: list[WireField], wanted: Wanted) -> RestAnswer:
     parameters: dict[str, Any] = {}
     outputs: list[_Output] = []
     raw: list[bytes] = []
+    _refuse_more(fields, 4, MAX_PARAMETERS, "parameters")
+    _refuse_more(fields, 5, MAX_TENSORS, "outputs")
     for each in fields:
         if each.number <= 3:
             names[("model_name", "model_version", "id")[each.number - 1]] = each.text()
@@ -133,9 +138,14 @@ def _inferred(fields: list[WireField], wanted: Wanted) -> RestAnswer:
     return RestAnswer(_GOOD, json.dumps(head).encode(), b"".join(behind))
 
 
+def _refuse_more(fields: list[WireField], number: int, most: int, what: str) -> None:
+    if sum([each.number == number for each in fields]) > most:
+        raise Untellable(f"more than {most} {what}")
+
+
 def _tensors(outputs: list[_Output], raw: list[bytes], wanted: Wanted, behind: list[bytes]) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
-    left = MAX_WRITTEN
+    left = MAX_VALUES
     for place, output in enumerate(outputs):
         tensor: dict[str, Any] = {"name": output.name, "datatype": output.datatype}
         tensor["shape"] = [signed(size) for size in output.shape]
@@ -145,10 +155,8 @@ def _tensors(outputs: list[_Output], raw: list[bytes], wanted: Wanted, behind: l
         if raw and binary:
             data = raw[place]
         else:
-            values = from_raw(output.datatype, raw[place]) if raw else from_contents(output.datatype, output.typed)
+            values = _values(output, raw[place] if raw else None, left)
             left -= len(values)
-            if left < 0:
-                raise Untellable(f"more than {MAX_WRITTEN} values")
             data = to_raw(output.datatype, values) if binary else b""
             if not binary:
                 tensor["data"] = _in_json(output.datatype, values)
@@ -161,6 +169,15 @@ def _tensors(outputs: list[_Output], raw: list[bytes], wanted: Wanted, behind: l
     return made
 
 
+def _values(output: _Output, raw: bytes | None, most: int) -> list[Any]:
+    try:
+        if raw is None:
+            return from_contents(output.datatype, b"".join(output.typed), most)
+        return from_raw(output.datatype, raw, most)
+    except TooMany as error:
+        raise Untellable(f"more than {MAX_VALUES} values") from error
+
+
 def _in_json(datatype: str, values: list[Any]) -> list[Any]:
     try:
         return to_json(datatype, values)
@@ -170,11 +187,13 @@ def _in_json(datatype: str, values: list[Any]) -> list[Any]:
 
 def _output(fields: list[WireField]) -> _Output:
     found = _Output()
+    _refuse_more(fields, 4, MAX_PARAMETERS, "parameters")
+    _refuse_more(fields, 5, MAX_PARAMETERS, "pieces of contents")
     for each in fields:
         if each.number == 4:
             _take_parameter(found.parameters, each)
         elif each.number == 5:
-            found.typed += each.message()
+            found.typed.append(each.message())
         else:
             _take_head(found, each)
     return found
@@ -186,6 +205,8 @@ def _take_head(found: _Output, field: WireField) -> None:
     elif field.number == 2:
         found.datatype = field.text()
     elif field.number == 3:
+        if len(found.shape) + field.count() > MAX_DIMENSIONS:
+            raise Untellable(f"more than {MAX_DIMENSIONS} dimensions")
         field.numbers(found.shape)
 
 

@@ -48,8 +48,22 @@ _CONTENTS: Final = {
 }
 """Datatype to the field of `InferTensorContents` that has its values."""
 
+MAX_VALUES: Final = 131_072
+"""Values of a request, or of an answer, that are written anew: its worker does nothing else meanwhile. They are counted
+before any is read."""
+
 _NUMBERS: Final = frozenset((float, int, bool))
 _FLOATS: Final = frozenset(("FP16", "BF16", "FP32", "FP64"))
+
+
+_AS_THEY_ARE: Final = {
+    datatype: {bool} if datatype == "BOOL" else {int, float} if datatype in _FLOATS else {int} for datatype in _LETTERS
+}
+"""Datatype to the kinds of JSON's values that are written as they are."""
+
+
+class TooMany(Exception):
+    """More values than are written anew."""
 
 
 class Unfit(Exception):
@@ -63,9 +77,12 @@ def is_known(datatype: str) -> bool:
 
 def checked(datatype: str, values: list[Any]) -> list[Any]:
     """The values of JSON as those of the datatype. Raises Unfit."""
+    kinds = set(map(type, values))
     if datatype == "BYTES":
-        if not set(map(type, values)) <= {str}:
+        if not kinds <= {str}:
             raise Unfit
+        return values
+    if kinds <= _AS_THEY_ARE[datatype]:
         return values
     return [_number(datatype, value) for value in values]
 
@@ -91,18 +108,17 @@ def to_raw(datatype: str, values: list[Any]) -> bytes:
         return b"".join([struct.pack("<I", len(text)) + text for text in texts])
     try:
         if datatype == "BF16":
-            return b"".join([_bfloat(value) for value in values])
+            return _bfloats(struct.pack(f"<{len(values)}f", *values))
         return struct.pack(f"<{len(values)}{_LETTERS[datatype]}", *values)
     except (struct.error, OverflowError) as error:
         raise Unfit from error
 
 
-def _bfloat(value: float) -> bytes:
-    """The upper half of a number of 32 bits, rounded to even."""
-    bits = int.from_bytes(struct.pack("<f", value), "little")
-    if bits & 0x7F80_0000 != 0x7F80_0000:
-        bits += 0x7FFF + (bits >> 16 & 1)
-    return (bits >> 16).to_bytes(2, "little")
+def _bfloats(raw: bytes) -> bytes:
+    """The upper halves of numbers of 32 bits, rounded to even."""
+    whole = struct.unpack(f"<{len(raw) // 4}I", raw)
+    halves = [(bits if bits & 0x7F80_0000 == 0x7F80_0000 else bits + 0x7FFF + (bits >> 16 & 1)) >> 16 for bits in whole]
+    return struct.pack(f"<{len(halves)}H", *halves)
 
 
 def to_contents(datatype: str, values: list[Any]) -> bytes:
@@ -115,23 +131,29 @@ def to_contents(datatype: str, values: list[Any]) -> bytes:
     raw = to_raw(datatype, values)  # so that both forms have the same bounds
     if datatype == "FP32" or datatype == "FP64":
         return bytes_field(place, raw)
+    if min(values) >= 0 and max(values) < 0x80:
+        return bytes_field(place, bytes(values))  # a byte each
     return bytes_field(place, b"".join([varint(value) for value in values]))
 
 
-def from_raw(datatype: str, raw: bytes) -> list[Any]:
-    """The values of raw contents: numbers, or bytes. Raises NotProtobuf."""
+def from_raw(datatype: str, raw: bytes, most: int = MAX_VALUES) -> list[Any]:
+    """The values of raw contents: numbers, or bytes. Raises NotProtobuf; TooMany: they are more than `most`."""
     if datatype == "BYTES":
-        return _strings(raw)
+        return _strings(raw, most)
     width = _WIDTHS.get(datatype, 0)
     if not width or len(raw) % width:
         raise NotProtobuf
+    count = len(raw) // width
+    if count > most:
+        raise TooMany
     if datatype == "BF16":
-        halves = [b"\0\0" + raw[at : at + 2] for at in range(0, len(raw), 2)]
-        return list(struct.unpack(f"<{len(halves)}f", b"".join(halves)))
-    return list(struct.unpack(f"<{len(raw) // width}{_LETTERS[datatype]}", raw))
+        whole = bytearray(2 * len(raw))
+        whole[2::4], whole[3::4] = raw[::2], raw[1::2]
+        return list(struct.unpack(f"<{count}f", whole))
+    return list(struct.unpack(f"<{count}{_LETTERS[datatype]}", raw))
 
 
-def _strings(raw: bytes) -> list[Any]:
+def _strings(raw: bytes, most: int) -> list[Any]:
     values: list[Any] = []
     at, end = 0, len(raw)
     while at < end:
@@ -139,29 +161,35 @@ def _strings(raw: bytes) -> list[Any]:
         at = begin + int.from_bytes(raw[at:begin], "little")
         if at > end or begin > end:
             raise NotProtobuf
+        if len(values) == most:
+            raise TooMany
         values.append(raw[begin:at])
     return values
 
 
-def from_contents(datatype: str, contents: bytes) -> list[Any]:
-    """The values of typed contents: numbers, or bytes. Raises NotProtobuf."""
+def from_contents(datatype: str, contents: bytes, most: int = MAX_VALUES) -> list[Any]:
+    """The values of typed contents: numbers, or bytes. Raises NotProtobuf; TooMany: they are more than `most`."""
     place = _CONTENTS.get(datatype, 0)
     if not place:
         raise NotProtobuf
     found: list[Any] = []
     for each in fields_of(contents):
         if each.number == place:
-            _take(found, datatype, each)
+            _take(found, datatype, each, most - len(found))
         elif each.number <= len(_CONTENTS):
             raise NotProtobuf  # values of another datatype
     return found
 
 
-def _take(found: list[Any], datatype: str, field: WireField) -> None:
+def _take(found: list[Any], datatype: str, field: WireField, most: int) -> None:
     if datatype == "BYTES":
+        if most < 1:
+            raise TooMany
         found.append(field.message())
     elif datatype == "FP32" or datatype == "FP64":
-        found += from_raw(datatype, field.fixed(_WIDTHS[datatype]))
+        found += from_raw(datatype, field.fixed(_WIDTHS[datatype]), most)
+    elif field.count() > most:
+        raise TooMany
     else:
         numbers: list[int] = []
         field.numbers(numbers)

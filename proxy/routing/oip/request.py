@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import json
 import struct
+from itertools import chain
 from typing import Any, Final
 
 from proxy.contracts.json_cost import is_costly
-from proxy.routing.oip.datatypes import RAW_ALONE, Unfit, checked, is_known, to_contents, to_raw
+from proxy.routing.oip.datatypes import MAX_VALUES, RAW_ALONE, Unfit, checked, is_known, to_contents, to_raw
 from proxy.routing.oip.wire import bytes_field, double_field, number_field, varint
 from proxy.routing.rewrite.unwritable import CALL, NOT_JSON, TOO_LARGE, Unwritable
 
 MAX_JSON: Final = 1024 * 1024
 """Bytes of JSON in a request that becomes a call: its numbers are read and written anew, in the time of all others of
-its worker. Raw tensors behind it are passed on as they are."""
+its worker. Raw tensors behind it are passed on as they are. (`datatypes.MAX_VALUES` bounds its values.)"""
 
 MAX_TENSORS: Final = 256
 """Inputs, and outputs, of one request."""
@@ -119,6 +120,7 @@ def _text(document: dict[str, Any], name: str) -> bytes:
 
 def _inputs(tensors: list[Any], body: bytes, at: int) -> list[_Input]:
     made: list[_Input] = []
+    left = MAX_VALUES
     for each in tensors:
         tensor = _object(each)
         datatype, parameters = _text(tensor, "datatype").decode(), _parameters(tensor)
@@ -127,7 +129,9 @@ def _inputs(tensors: list[Any], body: bytes, at: int) -> list[_Input]:
         shape, size = _shape(tensor), parameters.pop(_SIZE, None)
         head = bytes_field(1, _text(tensor, "name")) + bytes_field(2, datatype.encode()) + shape + _map(4, parameters)
         if size is None:
-            made.append(_Input(head, datatype, _values(datatype, tensor.get("data")), b""))
+            values = _values(datatype, tensor.get("data"), left)
+            left -= len(values)
+            made.append(_Input(head, datatype, values, b""))
         elif type(size) is not int or not 0 <= size <= len(body) - at:
             raise Unwritable(NOT_JSON, "the body is shorter than its tensors are said to be")
         else:
@@ -145,7 +149,7 @@ def _shape(tensor: dict[str, Any]) -> bytes:
     return bytes_field(3, b"".join([varint(size) for size in shape]))
 
 
-def _values(datatype: str, data: Any) -> list[Any]:
+def _values(datatype: str, data: Any, most: int) -> list[Any]:
     if not isinstance(data, list):
         raise _unfit("an input without a list of data")
     values: list[Any] = data
@@ -154,7 +158,9 @@ def _values(datatype: str, data: Any) -> list[Any]:
             break
         if not all(isinstance(row, list) for row in values):
             raise _unfit("data whose rows are not alike")
-        values = [value for row in values for value in row]
+        values = list(chain.from_iterable(values))
+    if len(values) > most:
+        raise Unwritable(TOO_LARGE, f"requests of up to {MAX_VALUES} values in JSON become calls of gRPC")
     try:
         return checked(datatype, values)
     except (Unfit, OverflowError) as error:

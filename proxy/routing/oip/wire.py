@@ -10,6 +10,9 @@ from proxy.routing.protobuf import NotProtobuf
 MAX_FIELDS: Final = 65_536
 """Fields of one message that are read: a text of a tensor is one."""
 
+_CONTINUED: Final = bytes(range(0x80, 0x100))
+"""All bytes of varints but their last ones."""
+
 _VARINT: Final = 0
 _FIXED64: Final = 1
 _BYTES: Final = 2
@@ -76,6 +79,10 @@ class WireField:
         while at < end:
             value, at = read_varint(data, at)
             found.append(value)
+
+    def count(self) -> int:
+        """How many varints a repeated field has, before any of them is read."""
+        return 1 if self.kind == _VARINT else len(self.data.translate(None, _CONTINUED))
 
     def fixed(self, width: int) -> bytes:
         """The bytes of a repeated field of numbers of `width` bytes, packed or not. Raises NotProtobuf."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.routing.oip.answer import MAX_WRITTEN, Untellable, answer_of, refusal
-from proxy.routing.oip.datatypes import to_raw
-from proxy.routing.oip.request import Wanted
+from proxy.routing.oip.answer import MAX_DIMENSIONS, MAX_PARAMETERS, Untellable, answer_of, refusal
+from proxy.routing.oip.datatypes import MAX_VALUES, to_raw
+from proxy.routing.oip.request import MAX_TENSORS, Wanted
+from proxy.routing.oip.wire import bytes_field, number_field
 from proxy.routing.protobuf import NotProtobuf
 from tests.routing.oip.test_request import TENSORS
 from tests.support.oip_messages import framed, message, tensor
@@ -58,12 +60,33 @@ def test_health_is_a_status(value: bytes, status: int) -> None:
 
 
 def test_more_than_is_written_is_not_told() -> None:
-    body = response(tensor("x", "INT8", [MAX_WRITTEN + 1]), raw=[bytes(MAX_WRITTEN + 1)])
+    body = response(tensor("x", "INT8", [MAX_VALUES + 1]), raw=[bytes(MAX_VALUES + 1)])
     with pytest.raises(Untellable):
         answer_of(b"ModelInfer", body, asked())
-    assert len(answer_of(b"ModelInfer", body, asked("x")).behind) == MAX_WRITTEN + 1
+    assert len(answer_of(b"ModelInfer", body, asked("x")).behind) == MAX_VALUES + 1
     with pytest.raises(Untellable):
         answer_of(b"ModelInfer", response(tensor("x", "BYTES", [1], [b"\xff"])), asked())
+
+
+NUMBERS = bytes_field(1, b"x") + bytes_field(2, b"INT64")
+
+
+@pytest.mark.parametrize(
+    ("answer", "most"),
+    [
+        (lambda n: bytes_field(4, b"") * n, MAX_PARAMETERS),
+        (lambda n: bytes_field(5, NUMBERS) * n, MAX_TENSORS),
+        (lambda n: bytes_field(5, NUMBERS + bytes_field(4, b"") * n), MAX_PARAMETERS),
+        (lambda n: bytes_field(5, NUMBERS + bytes_field(5, b"\x18\1") * n), MAX_PARAMETERS),
+        (lambda n: bytes_field(5, NUMBERS + bytes_field(3, bytes(n))), MAX_DIMENSIONS),
+        (lambda n: bytes_field(5, NUMBERS + number_field(3, 1) * n), MAX_DIMENSIONS),
+        (lambda n: bytes_field(5, NUMBERS + bytes_field(5, bytes_field(3, bytes(n)))), MAX_VALUES),
+    ],
+)
+def test_what_would_hold_up_its_worker_is_not_told(answer: Callable[[int], bytes], most: int) -> None:
+    assert answer_of(b"ModelInfer", framed(answer(most)), asked()).status == 200
+    with pytest.raises(Untellable, match=f"more than {most} "):
+        answer_of(b"ModelInfer", framed(answer(most + 1)), asked())
 
 
 @pytest.mark.parametrize(

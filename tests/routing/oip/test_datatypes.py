@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.routing.oip.datatypes import Unfit, checked, from_contents, from_raw, is_known, to_contents, to_raw
+from proxy.routing.oip.datatypes import (
+    TooMany,
+    Unfit,
+    checked,
+    from_contents,
+    from_raw,
+    is_known,
+    to_contents,
+    to_raw,
+)
 from proxy.routing.protobuf import NotProtobuf
 from tests.routing.oip.test_request import TENSORS
 
@@ -19,6 +28,17 @@ def test_raw_and_typed_forms_hold_the_same_values(one: tuple[str, str, list[Any]
     said = [value.encode() for value in values] if datatype == "BYTES" else values
     assert from_raw(datatype, to_raw(datatype, values)) == said
     assert from_contents(datatype, to_contents(datatype, values)) == said
+
+
+@given(TENSORS.filter(lambda one: len(one[2]) > 0))
+def test_what_is_more_than_the_bound_is_counted_before_it_is_read(one: tuple[str, str, list[Any]]) -> None:
+    _, datatype, values = one
+    raw, typed, most = to_raw(datatype, values), to_contents(datatype, values), len(values)
+    assert from_raw(datatype, raw, most) == from_contents(datatype, typed, most)
+    with pytest.raises(TooMany):
+        from_raw(datatype, raw, most - 1)
+    with pytest.raises(TooMany):
+        from_contents(datatype, typed, most - 1)
 
 
 @given(st.lists(st.floats(width=16, allow_nan=False)))

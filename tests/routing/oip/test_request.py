@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.routing.oip.datatypes import to_raw
+from proxy.routing.oip.datatypes import MAX_VALUES, to_raw
 from proxy.routing.oip.request import MAX_JSON, Wanted, infer_request
 from proxy.routing.rewrite.unwritable import Unwritable
 from tests.support.oip_messages import CONTENTS, message
@@ -32,6 +32,15 @@ def values_of(datatype: str) -> st.SearchStrategy[Any]:
 TENSORS = st.sampled_from(sorted(CONTENTS)).flatmap(
     lambda kind: st.tuples(st.text(max_size=5), st.just(kind), st.lists(values_of(kind), max_size=6))
 )
+
+
+def test_more_values_than_are_written_are_refused_before_any_is() -> None:
+    data = [[0] * (MAX_VALUES // 2)] * 2
+    inputs = [{"name": "x", "datatype": "INT64", "shape": [MAX_VALUES], "data": data}]
+    assert len(made({"inputs": inputs}).inputs[0].contents.int64_contents) == MAX_VALUES
+    inputs.append({"name": "y", "datatype": "INT64", "shape": [1], "data": [0]})
+    with pytest.raises(Unwritable, match=f"up to {MAX_VALUES} values"):
+        made({"inputs": inputs})
 
 
 def made(document: Any, behind: bytes = b"", wanted: Wanted | None = None) -> Any:
