@@ -18,6 +18,7 @@ from proxy.contracts.tls import TlsMaterial
 from proxy.control.engine import Engine
 from proxy.control.messages.changes import BY_ITSELF, Trouble, event_of, message_of, trouble_of
 from proxy.control.messages.destination import MAX_QUEUED, MAX_QUEUED_BYTES, Destination
+from proxy.control.messages.kept import MAX_KEPT, KeptMessages
 from proxy.control.messages.matters import Facts, Matters
 from proxy.control.messages.message import Message
 from proxy.control.messages.trial import name_of
@@ -31,13 +32,17 @@ LOOK_SECONDS = 5.0
 
 class Notifier:
     """Takes changes and facts synchronously and sends messages in tasks of its own. `head` says the audit's newest
-    hash, `clock` the time of people, `instance` who this is."""
+    hash, `clock` the time of people, `instance` who this is, `state` the path of the state file."""
 
-    def __init__(self, head: Callable[[], str], clock: Callable[[], float], instance: str = "") -> None:
+    def __init__(
+        self, head: Callable[[], str], clock: Callable[[], float], instance: str = "", state: str = ":memory:"
+    ) -> None:
         self._head, self._clock, self._instance = head, clock, instance
         self._queues: dict[Hook, Destination] = {}
         self._matters, self._releases = Matters(), dict[str, tuple[str, tuple[str, ...]]]()
         self._base, self._looked, self._sends = "", float("-inf"), True
+        self._kept = KeptMessages(state)
+        self._recalled = False
         self.counts: Counter[tuple[str, str]] = Counter()
         """Messages by event and outcome."""
         self.faults: dict[str, str] = {}
@@ -69,6 +74,7 @@ class Notifier:
             message = message_of(change, release, self._head(), now)
             by_hand = change.who not in BY_ITSELF and change.identity is None
             self._tell(self._matters.on_change(message, by_hand, release[0]))
+            self._keep()
             self._looked = float("-inf")  # it may have ended something
 
     def look(self, engine: Engine, sends: bool) -> None:
@@ -84,11 +90,28 @@ class Notifier:
         self._releases |= {release[0]: release for release in named}
         self._note_faults(engine.routes)
         if self._queues:
+            self._recall(sends, now)
             notices = {name: engine.notices(name) for name in engine.routes}
             facts = Facts(self._releases, notices, _troubles(engine))
             told = self._matters.look(facts, now)
             if sends:
                 self._tell([*(self._matters.taken_over(now) if began else ()), *told])
+            self._keep()
+
+    def _recall(self, sends: bool, now: float) -> None:
+        """Takes up, once, what the process before this one told of, and what waited there."""
+        if self._recalled:
+            return
+        self._recalled, kept = True, self._kept.read()
+        self._matters.recall(kept, now)
+        for queue in self._queues.values() if sends else ():
+            for message in kept.waiting.get(queue.name, ()):
+                queue.put(message)
+
+    def _keep(self) -> None:
+        if self._recalled:
+            waiting = {each.name: each.undelivered[-MAX_KEPT:] for each in self._queues.values() if each.undelivered}
+            self._kept.keep(replace(self._matters.kept(), waiting=waiting))
 
     def use(self, hooks: Iterable[Hook], base: str = "") -> None:
         """Sends to these from now on, with links that begin with `base`; needs a running loop."""
@@ -101,14 +124,15 @@ class Notifier:
                 self._queues[configured].renew(hook)
             else:
                 name = name_of(hook, index)
-                made = Destination(hook, name, self.counts, self._clock, self._instance)
+                made = Destination(hook, name, self.counts, self._clock, self._instance, self._keep)
                 self._queues[configured] = made
 
     async def close(self) -> None:
         """Gives what is queued a moment, then stops."""
-        queues, self._queues = list(self._queues.values()), {}
-        for queue in queues:
+        for queue in self._queues.values():
             await queue.finish()
+        self._keep()
+        self._queues = {}
 
     def _tell(self, messages: Iterable[Message]) -> None:
         for message in messages:

@@ -139,7 +139,7 @@ class Control:
         self._slot = TableSlot(args.slot_fd)
         counting = Counting() if settings.fleet else None
         self._board = Board(memory=settings.memory, tap=counting)
-        self._notifier = Notifier(lambda: store.head.hash, self._now.wall, socket.gethostname())
+        self._notifier = Notifier(lambda: store.head.hash, self._now.wall, socket.gethostname(), settings.state)
         self._chronicle = Chronicle(Archive(settings.state), self._board.examples)
         self._engine = engine_of(settings, store, self._board, self._publish, self._notifier.listen, self._now)
         fleet = counting and mirror and joined(self._engine, self._board, counting, mirror, self._outside())

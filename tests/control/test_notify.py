@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from proxy.release.audit import Change
 from tests.control.houses import House, canary_release, section, settings
 from tests.support.certificates import Authority, client_tls
 from tests.support.https import AUTHORITY, OWN, REFUSED, TRUSTED, contexts, https
+from tests.support.running import eventually
 
 Heard = list[tuple[dict[str, str], bytes]]
 
@@ -348,3 +350,96 @@ def test_a_destination_that_cannot_be_reached_is_a_warning_of_every_route_until_
             await notifier.close()
 
     play(scene, monkeypatch)
+
+
+# -- a restart of control
+
+
+def lives(state: str, hook: Hook, now: list[float]) -> Notifier:
+    """A notifier as a new process has it."""
+    notifier = Notifier(lambda: "f00", lambda: now[0], state=state)
+    notifier.use([hook])
+    return notifier
+
+
+async def passes(notifier: Notifier, engine: Any, now: list[float], seconds: float) -> None:
+    """Looks each ten seconds."""
+    for _ in range(int(seconds / 10.0)):
+        now[0] += 10.0
+        notifier.look(engine, True)
+    await idle(notifier)
+
+
+def test_a_restart_tells_nothing_twice_and_what_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: Heard = []
+    now, state = [1700000000.0], str(tmp_path / "state.db")
+
+    async def scene() -> None:
+        async with receiver([200], heard) as url:
+            engine = House(settings(section("cancer"))).engine
+            begun = engine.routes["cancer"].state
+            first = lives(state, Hook(url, format="slack"), now)
+            first.look(engine, True)
+            engine.held = {"cancer": "the section differs at s2"}
+            engine.routes["cancer"].state = replace(begun, phase="rolled_back")
+            first.listen(change(), now[0])
+            await passes(first, engine, now, 60.0)
+            for place in first.destinations:
+                place.close()  # killed
+            second = lives(state, Hook(url, format="slack"), now)
+            await passes(second, engine, now, 600.0)
+            assert second.open == 2
+            engine.held, engine.routes["cancer"].state = {}, begun
+            await passes(second, engine, now, 600.0)
+            await second.close()
+            assert second.open == 0
+
+    play(scene, monkeypatch)
+    titles = [json.loads(body)["blocks"][0]["text"]["text"] for _, body in heard]
+    assert titles[0] == "🔴 cancer: rolled back"
+    assert sorted(title.endswith(": over") for title in titles) == [False, False, True, True]
+
+
+def test_what_waited_for_a_receiver_is_sent_by_the_next_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: Heard = []
+    now, state = [1700000000.0], str(tmp_path / "state.db")
+
+    async def scene() -> None:
+        async with receiver([503, 200], heard) as url:
+            engine = House(settings(section("cancer"))).engine
+            engine.routes["cancer"].state = replace(engine.routes["cancer"].state, phase="rolled_back")
+            first = lives(state, Hook(url, name="ops"), now)
+            first.look(engine, True)
+            monkeypatch.setattr(retries, "FIRST_RETRY_SECONDS", 1000.0)
+            first.listen(change(), now[0])
+            await asyncio.to_thread(eventually, lambda: heard, "an attempt")
+            for place in first.destinations:
+                place.close()  # killed
+            for _ in range(2):
+                next_one = lives(state, Hook(url, name="ops"), now)
+                next_one.look(engine, True)
+                await next_one.close()
+
+    play(scene, monkeypatch)
+    documents = [json.loads(body) for _, body in heard]
+    assert [each["id"] for each in documents] == [documents[0]["id"]] * 2, "refused once, sent once"
+
+
+def test_what_is_kept_has_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1700000000.0]
+
+    async def scene() -> None:
+        async with receiver([503], []) as url:
+            hook = Hook(f"{url}-url", token="hidden-token", key="hidden-key", secret="hidden-secret", name="ops")
+            notifier = lives(str(tmp_path / "state.db"), hook, now)
+            notifier.look(House(settings(section("cancer"))).engine, True)
+            notifier.listen(change(), now[0])
+            for place in notifier.destinations:
+                place.close()
+
+    play(scene, monkeypatch)
+    kept = (tmp_path / "state.db.messages").read_text()
+    assert '"waiting":{"ops":[{' in kept
+    assert "hidden" not in kept

@@ -1,6 +1,7 @@
 """Messages to people and to what wakes them.
 
 message      one message, whoever reads it
+kept         what outlives a process of what was told, and what waits
 matters      what lasts, and what is told of it when: one message for one matter
 changes      a change of the audit as a message
 retries      when an attempt is made again

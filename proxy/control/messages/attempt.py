@@ -93,8 +93,7 @@ async def _words(answer: aiohttp.ClientResponse) -> str:
 
 
 def _safe(text: str, secrets: list[str]) -> str:
-    paths = [each.partition("://")[2].partition("/")[2] for each in secrets]
-    return clipped(without(text, *secrets, *(path for path in paths if len(path) > 3)), MAX_SENTENCE)
+    return clipped(without(text, *secrets), MAX_SENTENCE)
 
 
 def takes(hook: Hook, message: Message) -> bool:

@@ -39,10 +39,11 @@ CLOSE_SECONDS = 1.0
 
 
 class Destination:
-    """One hook's queue and task. `outcomes` counts sent, failed, dropped; `counts` the same by event."""
+    """One hook's queue and task. `outcomes` counts sent, failed, dropped; `counts` the same by event; `settled` hears
+    of each message that was delivered or given up."""
 
     __slots__ = (
-        *("_clock", "_counts", "_dry", "_hook", "_instance", "_queue", "_secured", "_task", "_wake"),
+        *("_clock", "_counts", "_dry", "_hook", "_instance", "_queue", "_secured", "_settled", "_task", "_wake"),
         *("fault", "name", "outcomes"),
     )
 
@@ -53,7 +54,9 @@ class Destination:
         counts: Counter[tuple[str, str]],
         clock: Callable[[], float],
         instance: str = "",
+        settled: Callable[[], None] = lambda: None,
     ) -> None:
+        self._settled = settled
         self._hook, self.name, self._counts, self._clock, self._instance = hook, name, counts, clock, instance
         self._secured = CallContext(f"notify ({shown(hook.url)})", hook.tls) if hook.tls else None
         self._queue: deque[tuple[Message, int]] = deque()
@@ -68,6 +71,11 @@ class Destination:
     def waiting(self) -> int:
         """Messages that are not delivered yet."""
         return len(self._queue)
+
+    @property
+    def undelivered(self) -> list[Message]:
+        """The same themselves, oldest first, but for those that are told again anyhow."""
+        return [message for message, _ in self._queue if not message.again]
 
     @property
     def idle(self) -> bool:
@@ -121,20 +129,22 @@ class Destination:
                     self._count(message, "sent" if await self._deliver(client, message) else "failed")
                     if self._queue and self._queue[0][0] is message:
                         self._queue.popleft()
+                    self._settled()
                 self._dry.set()
                 await self._wake.wait()
 
     async def _deliver(self, client: aiohttp.ClientSession, message: Message) -> bool:
-        made, answer = 0, Answered(0, "")
+        made, paused, answer = 0, 0.0, Answered(0, "")
         while True:
             answer = await attempt(client, self._hook, self._secured, message, self._instance, self._clock())
             made += 1
             if delivered(answer.status):
                 self._recovered()
                 return True
-            wait = retries.pause(made, answer.status, answer.after, int.from_bytes(os.urandom(2)) / 65536)
+            wait = retries.pause(made, answer.status, answer.after, int.from_bytes(os.urandom(2)) / 65536, paused)
             if wait is None:
                 break
+            paused += wait
             await asyncio.sleep(wait)
         if not self.fault:
             where = shown(self._hook.url)

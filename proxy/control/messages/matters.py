@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from proxy.contracts.notices import KINDS, Notice, Severity
 from proxy.control.messages.changes import Trouble, key_of
 from proxy.control.messages.formats.alertmanager import RESEND_SECONDS
+from proxy.control.messages.kept import Remains, ToldWarning
 from proxy.control.messages.message import Message
 
 HOLD_SECONDS = 30.0
@@ -104,6 +105,18 @@ class Matters:
         self._resent = 0.0
         return [message for message in self.open.values() if now - message.at < LAPSE_SECONDS]
 
+    def kept(self) -> Remains:
+        """What a restart has to know, so that nothing is told twice and what is over is told of."""
+        told = {key: ToldWarning(each.message, each.flaps) for key, each in self._warned.items() if each.told}
+        return Remains({key: each for key, each in self.open.items() if key not in told}, told)
+
+    def recall(self, kept: Remains, now: float) -> None:
+        """Takes up what another life of this process told of; each warning has all its time to show itself again."""
+        self.open |= kept.open
+        for key, told in kept.warned.items():
+            self._warned[key] = Warned(told.message, told.message.since, now, True, told.flaps)
+            self.open[key] = told.message
+
     # -- what lasts on releases
 
     def _over(self, facts: Facts, now: float) -> list[Message]:
@@ -136,9 +149,10 @@ class Matters:
         if not known.told and now - known.last > HOLD_SECONDS:
             known.first = now
         known.last = now
-        known.message = replace(message, since=known.message.since)
-        if message.key in self.open:
-            self.open[message.key] = replace(known.message, at=self.open[message.key].at)
+        if not known.told:
+            known.message = replace(message, since=known.message.since)
+        elif message.key in self.open:
+            self.open[message.key] = replace(message, since=known.message.since, at=known.message.at)
 
     def _begun(self, there: Iterable[str], now: float) -> list[Message]:
         begun = [self._warned[key] for key in there if key in self._warned]

@@ -6,13 +6,17 @@ The path of a webhook's URL is often its password (Slack, Teams): what is logged
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from proxy import files
 from proxy.contracts.messages import BY_FILE
 
 MAX_SECRET_BYTES = 4096
+LEAST_PART = 4
+"""Characters of a part of a URL from which on it may be a password."""
+SEPARATORS = re.compile("[/?&=;#]")
 
 
 class SecretError(Exception):
@@ -56,7 +60,24 @@ def shown(url: str) -> str:
 
 
 def without(text: str, *secrets: str) -> str:
-    """A sentence of others without the secrets that it may repeat."""
-    for secret in filter(None, secrets):
-        text = text.replace(secret, "…")
+    """A sentence of others without the secrets that it may repeat, whole or in part."""
+    parts = {part for secret in secrets for part in parts_of(secret)}
+    for part in sorted(parts, key=len, reverse=True):
+        text = text.replace(part, "…")
     return text
+
+
+def parts_of(secret: str) -> set[str]:
+    """A secret, and of one that is a URL what may be a password of its own: its user, its path, each step of that and
+    each value of its query, as they stand there and as they are decoded.
+
+    >>> sorted(parts_of("https://hooks.example/services/T0123/abcdef?key=a%2Fbcdef"), key=len)[:3]
+    ['T0123', 'abcdef', 'a/bcdef']
+    """
+    scheme, separator, rest = secret.partition("://")
+    if not separator or scheme == secret:
+        return {secret} if secret else set()
+    host, _, path = rest.partition("/")
+    user, _, _ = host.rpartition("@")
+    steps = {*SEPARATORS.split(path), *user.split(":"), path, user}
+    return {secret, *(each for step in steps for each in (step, unquote(step)) if len(each) >= LEAST_PART)}

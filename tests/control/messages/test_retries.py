@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.control.messages.retries import MAX_ATTEMPTS, MAX_RETRY_AFTER, delivered, pause, retry_after
+from proxy.control.messages.retries import MAX_ATTEMPTS, MAX_PAUSES, MAX_RETRY_AFTER, delivered, pause, retry_after
 
 
 @pytest.mark.parametrize("status", [0, 302, 408, 425, 429, 500, 503])
@@ -46,3 +46,11 @@ def test_chance_shortens_by_half_at_most_and_nobody_is_asked_before_they_said(
 )
 def test_retry_after_is_seconds_or_a_date(field: str | None, seconds: float | None) -> None:
     assert retry_after(field, 1700000000.0) == seconds
+
+
+def test_pauses_are_bounded_in_sum_whatever_a_receiver_asks_for() -> None:
+    paused, attempts = 0.0, 1
+    while (wait := pause(attempts, 429, 400.0, 0.5, paused)) is not None:
+        paused, attempts = paused + wait, attempts + 1
+    assert (paused, attempts) == (800.0, 3)
+    assert paused <= MAX_PAUSES

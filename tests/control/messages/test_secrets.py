@@ -44,3 +44,19 @@ def test_of_a_url_the_host_is_shown(url: str, told: str) -> None:
 
 def test_what_others_say_is_told_without_secrets() -> None:
     assert without("no such path /a/b for tok", "/a/b", "tok", "") == "no such path … for …"
+
+
+URL = "https://me:pass-word@hooks.example:8443/services/T0123456/B%2F456789/XyZ12345?token=q-secret&sig=s%3Dsecret"
+PARTS = ("pass-word", "T0123456", "B%2F456789", "B/456789", "XyZ12345", "q-secret", "s%3Dsecret", "s=secret")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_of_a_url_that_may_be_a_password_is_told_by_nobody(part: str) -> None:
+    said = without(f"no such hook: {part}, see docs", URL)
+    assert part not in said
+    assert said.startswith("no such hook: ") and said.endswith(", see docs")
+
+
+def test_the_host_of_a_url_may_be_told() -> None:
+    assert without("hooks.example:8443 refused", URL) == "hooks.example:8443 refused"
+    assert without("anything", "") == "anything"

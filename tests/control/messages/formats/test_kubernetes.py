@@ -16,7 +16,8 @@ from tests.control.messages.notes import AROUND, EVIL, MESSAGE, RESOLVED, body
 
 
 def valid(event: dict[str, str]) -> None:
-    """What `ValidateEventCreate` of Kubernetes asks of an event of v1."""
+    """What the published schema and `ValidateEventCreate` of Kubernetes ask of an event of v1."""
+    pytest.importorskip("kubernetes_validate").validate(event, "1.33", strict=True)
     assert event["apiVersion"] == "events.k8s.io/v1" and event["kind"] == "Event"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", event["eventTime"]), "a MicroTime"
     assert re.fullmatch(r"[a-z0-9.-]+/[A-Za-z0-9_.-]{1,63}", event["reportingController"]), "a qualified name"
