@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from socket import SHUT_RDWR
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -16,7 +17,7 @@ Document = dict[str, Any]
 class PageServer(Serving):
     """`documents` are what the stream of events tells, and what is asked for by path; `asked` are the paths so far.
 
-    `answers` has what is not in the stream; a function gets the query. `tell` sends a document to whoever listens.
+    `answers` has what is not in the stream; a function gets the query.
     """
 
     def __init__(self, documents: dict[str, Document], answers: dict[str, Any], at: float) -> None:
@@ -31,16 +32,12 @@ class PageServer(Serving):
         told = {"at": self.at, "path": path, "etag": '"1"', "document": document}
         return b"event: document\ndata: %b\n\n" % json.dumps(told).encode()
 
-    def tell(self, path: str, document: Document | None) -> None:
-        """Sends a document to all listeners."""
-        for each in self.listeners:
-            each.chunk(self.event(path, document))
-
     def fall_silent(self) -> None:
         """Ends the streams, and takes no further one."""
         self.gone = True
         for each in self.listeners:
-            each.connection.shutdown(SHUT_RDWR)
+            with suppress(OSError):  # whose browser left before
+                each.connection.shutdown(SHUT_RDWR)
 
 
 class _Handler(Handler):

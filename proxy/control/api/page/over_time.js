@@ -16,6 +16,7 @@ const OFTEN = 5; // seconds between two looks at least, half a step where that i
 const REFUSED = 15; // seconds between two looks where there is none, or none may be seen
 const FIRST = 1; // seconds between two looks as long as there is nothing to see
 const MOST_MARKS = 30;
+const LAST_TICK = 0.94; // of the width: the name of a later one would be cut
 
 const BAD = ["rollback", "breach"];
 const tone = (change) => (BAD.includes(change.kind) ? "bad" : change.kind === "promote" ? "good" : "");
@@ -33,7 +34,8 @@ class OverTime {
       put({ last: seconds, from: null, to: null }, true))]);
     this.told = h("p", { class: "about range" });
     this.ticks = h("div", { class: "ticks", "aria-hidden": "true" });
-    this.axis = h("div", { class: "axis", role: "slider", tabindex: 0, "aria-label": "Cursor in time", "aria-valuemin": 0 }, this.ticks);
+    this.axis = h("div", { class: "axis", role: "slider", tabindex: 0, "aria-label": "Cursor in time", "aria-valuemin": 0,
+      "aria-valuemax": 0, "aria-valuenow": 0, "aria-valuetext": "no data yet" }, this.ticks);
     this.said = h("p", { class: "said" }, none("waiting for figures"));
     this.plots = h("div", { class: "plots" });
     this.marks = h("div", { class: "marks" });
@@ -154,7 +156,7 @@ class OverTime {
     this.plots.replaceChildren(...made.map((panel) => this.figure(panel, beside)),
       ...(without.length ? [none(`Nothing in this range of: ${without.join(", ")}.`)] : []));
     this.axis.setAttribute("aria-valuemax", n - 1);
-    this.ticks.replaceChildren(...ticks(told.from, told.to).map(([at, text]) => this.placed(h("span", { class: "tick" }, text), at)),
+    this.ticks.replaceChildren(...ticks(told.from, told.to).filter(([at]) => this.partOf(at) < LAST_TICK).map(([at, text]) => this.placed(h("span", { class: "tick" }, text), at)),
       ...told.changes.map((change) => this.placed(h("i", { class: `flag ${tone(change)}` }), change.at)), h("i", { class: "cursor" }));
     const now = clock();
     this.told.replaceChildren(`${between(told.from, Math.min(told.to, now), now)}, in steps of ${length(told.step)}`,

@@ -5,6 +5,7 @@ import { number, svg } from "./dom.js";
 
 const WIDE = 1000;
 const HIGH = 100;
+const EDGE = 4; // beyond both ends: what is on an edge is drawn whole
 
 const r = (x) => Math.round(10 * x) / 10;
 
@@ -81,7 +82,7 @@ export function plot({ rows, stack, low, high, limit, label }, { gaps, marks }) 
   const unseen = gaps.map(([from, to]) => `M${r((WIDE * from) / n)} 0H${r((WIDE * to) / n)}V${HIGH}H${r((WIDE * from) / n)}Z`);
   const level = limit === null || limit === undefined ? null : scale(low, high)(limit);
   const tones = [...new Set(marks.map(([, tone]) => tone))];
-  return svg("svg", { class: "lines-of-time", viewBox: `0 0 ${WIDE} ${HIGH}`, preserveAspectRatio: "none", role: "img",
+  return svg("svg", { class: "lines-of-time", viewBox: `0 ${-EDGE} ${WIDE} ${HIGH + 2 * EDGE}`, preserveAspectRatio: "none", role: "img",
     "aria-label": label },
     unseen.length ? svg("path", { class: "gap", d: unseen.join("") }) : null,
     svg("path", { class: "rule", d: `M0 ${HIGH}H${WIDE}M0 0H${WIDE}` }),
