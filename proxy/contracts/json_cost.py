@@ -26,7 +26,10 @@ BRACKETS: Mapping[bytes, int] = {b",": 1, b"[": ARRAY, b"{": OBJECT, b":": KEY}
 
 def may_be_costly(data: bytes) -> bool:
     """Whether JSON may cost more than `MAX_COST`, at a glance: what stands in strings counts."""
-    return len(data) > SMALL_BYTES and weight(data, BRACKETS) + strings(data) > MAX_COST
+    size = len(data)
+    if size <= SMALL_BYTES or KEY * size + (OBJECT - KEY) * data.count(b"{") <= MAX_COST:
+        return False  # were each byte the dearest but `{`: counts of what is everywhere cost as much as reading it
+    return weight(data, BRACKETS) + strings(data) > MAX_COST
 
 
 def is_costly(data: bytes) -> bool:

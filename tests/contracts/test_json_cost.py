@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.contracts.json_cost import MAX_COST, SMALL_BYTES, is_costly, may_be_costly, outside_strings
+from proxy.contracts.json_cost import (
+    BRACKETS,
+    MAX_COST,
+    SMALL_BYTES,
+    is_costly,
+    may_be_costly,
+    outside_strings,
+    strings,
+    weight,
+)
 
 
 @given(st.recursive(st.text() | st.integers(0, 9), lambda inner: st.lists(inner, max_size=5)))
@@ -28,6 +37,12 @@ def test_the_cost_is_that_of_the_structure(unit: bytes) -> None:
 
 def test_a_small_body_is_not_weighed() -> None:
     assert not may_be_costly(b"{" * SMALL_BYTES)
+
+
+@given(st.lists(st.sampled_from([b"{", b"[", b",", b":", b'"', b"a"]), min_size=1, max_size=6), st.integers(0, 600_000))
+def test_a_glance_says_what_counting_says(unit: list[bytes], size: int) -> None:
+    data = (b"".join(unit) * (size // len(unit) + 1))[:size]
+    assert may_be_costly(data) == (size > SMALL_BYTES and weight(data, BRACKETS) + strings(data) > MAX_COST)
 
 
 def test_too_many_strings_are_a_cost_of_their_own() -> None:

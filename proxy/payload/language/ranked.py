@@ -135,7 +135,8 @@ def _vectors(found: list[Any], keys: tuple[int, ...] = ()) -> Tensor:
         raise Unreadable("shape")
     if width * len(vectors) > MAX_TENSOR_VALUES:
         raise Unreadable("too_many_values")
-    return Tensor("embedding", len(vectors), width, "number", [x for v in vectors for x in v], vector=True, keys=keys)
+    data = vectors[0] if len(vectors) == 1 else [x for v in vectors for x in v]
+    return Tensor("embedding", len(vectors), width, "number", data, vector=True, keys=keys)
 
 
 def _of_one(text: Any) -> list[Any]:

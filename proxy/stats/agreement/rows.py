@@ -93,6 +93,8 @@ def in_order(tensor: Tensor) -> Tensor:
 
 
 def _ordered(tensor: Tensor, order: Sequence[int]) -> Tensor:
+    if list(order) == list(range(tensor.rows)):
+        return tensor
     rows = rows_of(tensor)
     if not rows:
         return tensor
