@@ -8,6 +8,7 @@ used · 5 the evidence does not suffice for a verdict · 6 a change is made, and
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from io import TextIOWrapper
 from json import dumps
 from pathlib import Path
@@ -194,6 +195,8 @@ def replay(
     timeout: Annotated[float | None, typer.Option(min=0.01, help="seconds for an answer; as the route says")] = None,
     everything: Annotated[bool, typer.Option("--all", help="go on when the evidence has decided")] = False,
     unsealed: Annotated[bool, typer.Option("--unsealed", help="a pass may be of files that are still written")] = False,
+    image: Annotated[str, typer.Option(help="what the candidate is served from: NAME@sha256:DIGEST")] = "",
+    lineage: Annotated[list[str] | None, typer.Option(help="KEY=TEXT, in place of the configuration's")] = None,
     json: Annotated[Path | None, typer.Option("--json", help="the report; -: to stdout", metavar="FILE")] = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="as JUnit XML, likewise", metavar="FILE")] = None,
     markdown: Annotated[
@@ -203,6 +206,7 @@ def replay(
 ) -> None:
     """Sends captured requests to a candidate that nobody uses yet, and judges its answers by the scorecard of ROUTE in
     CONFIG. Exit code 0: pass, 1: fail, 5: undecided, 3: a server cannot be reached, 2: it cannot be replayed so."""
+    from proxy.cli.package import IMAGE
     from proxy.cli.replay.command import ReplayOptions, configured
     from proxy.cli.replay.command import replay as replayed
     from proxy.cli.replay.run import Bounds
@@ -211,7 +215,10 @@ def replay(
     bounds, outputs = Bounds(concurrency, pace, requests, everything), Outputs(json, junit, markdown, html)
     if len(outputs.to_stdout) > 1:
         raise typer.BadParameter(f"one form to stdout, and not {', '.join(outputs.to_stdout)}")
-    options = ReplayOptions(route, against, primary, version, timeout, outputs, bounds, unsealed)
+    if image and not IMAGE.fullmatch(image):
+        raise typer.BadParameter(f"--image {image!r}: NAME@sha256:DIGEST, with the 64 digits of an image")
+    origin = _lineage(lineage or ())
+    options = ReplayOptions(route, against, primary, version, timeout, outputs, bounds, image, origin, unsealed)
     raise typer.Exit(replayed(configured(config), captures, options))
 
 
@@ -252,11 +259,9 @@ def package(
     ] = None,
 ) -> None:
     """Writes what VERSION of CONFIG is as an in-toto statement: endpoint or image, lineage, files by hash, replays."""
-    from proxy.cli.package import LINEAGE, Parts, UnusablePart, packaged
+    from proxy.cli.package import Parts, UnusablePart, packaged
 
-    said = dict(_named(each, "--lineage", "KEY=TEXT") for each in lineage or ())
-    if unknown := said.keys() - set(LINEAGE):
-        raise typer.BadParameter(f"--lineage {min(unknown)}: {' | '.join(LINEAGE)}")
+    said = _lineage(lineage or ())
     named = [_named(each, "--file", "ROLE=PATH") for each in file or ()]
     at = int(time()) if created is None else created
     try:
@@ -266,6 +271,15 @@ def package(
         print(error, file=sys.stderr)
         raise typer.Exit(EXIT_NO) from None
     print(f"{output}: package of {version}")
+
+
+def _lineage(named: Sequence[str]) -> dict[str, str]:
+    from proxy.cli.package import LINEAGE
+
+    said = dict(_named(each, "--lineage", "KEY=TEXT") for each in named)
+    if unknown := said.keys() - set(LINEAGE):
+        raise typer.BadParameter(f"--lineage {min(unknown)}: {' | '.join(LINEAGE)}")
+    return said
 
 
 def _named(text: str, option: str, form: str) -> tuple[str, str]:

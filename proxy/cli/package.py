@@ -70,7 +70,7 @@ def packaged(settings: Settings, version: str, parts: Parts) -> bytes:
         endpoint=settings.versions[version].url,
         lineage=lineage,
         materials=tuple(_materials(settings, version, lineage, parts.files)),
-        replays=tuple(_replay(settings, path, version) for path in parts.reports),
+        replays=tuple(_replay(settings, path, version, parts.image, lineage) for path in parts.reports),
     )
     statement = msgspec.json.encode(statement_of(predicate))
     document = statement if parts.sign is None else msgspec.json.encode(enveloped(statement, _signer(parts.sign)))
@@ -99,13 +99,13 @@ def _material(role: str, path: str) -> Material:
     return Material(role, path, digest.hexdigest(), size)
 
 
-def _replay(settings: Settings, path: Path, version: str) -> PackagedReplay:
+def _replay(settings: Settings, path: Path, version: str, image: str, lineage: Mapping[str, str]) -> PackagedReplay:
     document = files.content(path, MAX_REPORT_BYTES)
     try:
         report = replay.decode(document)
     except UnreadableReportError as error:
         raise UnusablePart(f"{path}: {error}") from error
-    why = _unfit(settings, report, version)
+    why = _unfit(settings, report, version) or _of_another(report, image, lineage)
     if why:
         raise UnusablePart(f"{path}: {why}")
     return PackagedReplay(
@@ -132,6 +132,17 @@ def _unfit(settings: Settings, report: ReplayReport, version: str) -> str:
     broken = [each.metric for each in report.verdicts if each.outcome == "fail" and not each.moot]
     if report.verdict == "pass" and broken:
         return f"it says pass, and {broken[0]} has failed"
+    return ""
+
+
+def _of_another(report: ReplayReport, image: str, lineage: Mapping[str, str]) -> str:
+    """Why a report is of another artifact than the package, as far as both say which; "" where nothing tells so."""
+    if report.image and report.image != image:
+        return f"it is a replay of {report.image}, and the package is of {image or 'no image that --image names'}"
+    for key, replayed in asdict(report.lineage).items():
+        packaged = lineage.get(key, "")
+        if replayed and packaged and replayed != packaged:
+            return f"it is a replay of a version whose {key} is {replayed}, and that of the package is {packaged}"
     return ""
 
 

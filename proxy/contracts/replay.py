@@ -230,6 +230,8 @@ class ReplayReport(Struct, frozen=True):
     """Whether the world or the model changed, as a sentence."""
     distributions: tuple[Distribution, ...] = ()
     """At most `MAX_DISTRIBUTIONS`, those furthest off first, predictions before inputs."""
+    image: str = ""
+    """NAME@sha256:DIGEST of the image that the job says it served the candidate from; "": it did not say."""
     run: Run | None = None
     """What depends on the clock and the machine; None: left out (`settled`)."""
 

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from proxy.cli.main import app
 from proxy.config.load import load
 from proxy.contracts import replay
+from proxy.contracts.settings import Lineage
 from proxy.release.package import read
 from tests.support.replays import failed
 
@@ -49,7 +50,8 @@ def report(**changes: Any) -> None:
     """A report of the configuration as it is."""
     (section,) = load("penumbra.yaml", packages=False).routes
     lines = tuple(replace(line, outcome="pass") for line in failed().lines)
-    usual = {"candidate": "v2", "verdict": "pass", "settings": section.digest, "lines": lines}
+    usual: dict[str, Any] = {"candidate": "v2", "verdict": "pass", "settings": section.digest, "lines": lines}
+    usual["lineage"] = Lineage(commit="4f2a91c")
     Path("report.json").write_bytes(replay.encode(replace(failed(), **usual | changes)))
 
 
@@ -139,6 +141,29 @@ def test_what_cannot_be_used_is_named(folder: Path) -> None:
 def test_a_report_is_of_this_version_by_this_configuration(changes: dict[str, Any], why: str) -> None:
     report(**changes)
     assert why in run("--report", "report.json", code=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "arguments", "why"),
+    [
+        ({"image": IMAGE}, (), "and the package is of no image"),
+        ({"image": IMAGE}, ("--image", IMAGE.replace("ab", "cd")), "it is a replay of shop/fraud:2@sha256:abab"),
+        ({}, ("--lineage", "commit=other"), "whose commit is 4f2a91c, and that of the package is other"),
+        ({"lineage": Lineage(dataset="d-1")}, ("--lineage", "dataset=d-2"), "whose dataset is d-1"),
+    ],
+)
+def test_a_report_is_of_the_artifact_that_is_packaged(
+    changes: dict[str, Any], arguments: tuple[str, ...], why: str
+) -> None:
+    report(**changes)
+    assert why in run("--report", "report.json", *arguments, code=1)
+
+
+def test_what_a_report_does_not_say_is_vouched_for_by_the_job() -> None:
+    report(lineage=Lineage())
+    assert made("--report", "report.json", "--image", IMAGE, "--lineage", "commit=other")
+    report(image=IMAGE)
+    assert made("--report", "report.json", "--image", IMAGE)
 
 
 def test_a_report_that_was_altered_is_refused() -> None:

@@ -6,16 +6,22 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
+from proxy.cli.wording import counted
 from proxy.contracts.replay import CaptureFacts
 from proxy.control.capture.exchanges import CapturedExchange, exchanges_of
 from proxy.control.capture.format import Captured, UnreadableLineError
 from proxy.control.capture.reading import CaptureFiles
+from proxy.control.capture.seen import SeenExchanges
 from proxy.control.replay.judge import ReplayJudge
 
 
 class CaptureReader(CaptureFiles):
-    """Files that fit their seals. `lines`, `read`: lines in all, and legs read so far; `rare`: whether some exchanges
-    are in them only because their kind is rare. Raises UnreadableLineError, OSError; so does `exchanges`."""
+    """Files that fit their seals. Raises UnreadableLineError, OSError; so does `exchanges`.
+
+    - `lines`, `read`: lines in all, and legs read so far
+    - `rare`: whether some exchanges are in them only because their kind is rare
+    - `twice`: exchanges that came again, and did not count
+    """
 
     def __init__(self, paths: Iterable[Path]) -> None:
         super().__init__(paths)
@@ -29,6 +35,7 @@ class CaptureReader(CaptureFiles):
         self.lines = sum(each.lines for each in self.files)
         self.read = 0
         self.rare = False
+        self.twice = 0
 
     def legs(self) -> Iterator[Captured]:
         """The legs in their order, counted."""
@@ -39,8 +46,15 @@ class CaptureReader(CaptureFiles):
             yield leg
 
     def exchanges(self, route: str) -> Iterator[CapturedExchange]:
-        """The exchanges of a route."""
-        return (each for each in exchanges_of(self) if each.first.route == route)
+        """The exchanges of a route, each once: files may overlap."""
+        seen, self.twice = SeenExchanges(), 0
+        for each in exchanges_of(self):
+            if each.first.route != route:
+                continue
+            if each.asked is None or seen.first(each.key):
+                yield each
+            else:
+                self.twice += 1
 
     @property
     def labelled(self) -> bool:
@@ -57,6 +71,13 @@ class CaptureReader(CaptureFiles):
     def unsealed(self) -> tuple[str, ...]:
         """Why files are not vouched for as a whole, a sentence each."""
         return tuple(f"{each.path.name} is not sealed: {each.unsealed}" for each in self.files if each.unsealed)
+
+    @property
+    def repeated(self) -> tuple[str, ...]:
+        """What is to be said of exchanges that came again, as far as was read."""
+        if not self.twice:
+            return ()
+        return (f"{counted(self.twice, 'exchange')} more than once in the files: each was counted once",)
 
     @property
     def unfinished(self) -> str:

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import typer
@@ -55,6 +55,10 @@ class ReplayOptions(Struct, frozen=True):
     outputs: Outputs = Outputs()
     """Where the report goes, by form."""
     bounds: Bounds = Bounds(8)
+    image: str = ""
+    """NAME@sha256:DIGEST of what the candidate is served from."""
+    lineage: Mapping[str, str] = {}
+    """Fields of its lineage, in place of the configuration's."""
     unsealed: bool = False
     """Whether a pass may be of files that have no seal at their end."""
 
@@ -146,12 +150,13 @@ async def _replayed(
     servers = candidate.version.url, primary.version.url if primary else ""
     report = report_of(judge, trial.settings, reader.facts(judge), ending, facts, servers)
     judge.close()
-    report = replace(report, notes=(*report.notes, *reader.unsealed))
+    lineage = replace(report.lineage, **dict(options.lineage))
+    report = replace(report, image=options.image, lineage=lineage, notes=(*report.notes, *reader.unsealed))
+    told = list(reader.repeated)
     if options.bounds.pace is not None and run.late > 1.0:
         at_once = f"with {options.bounds.concurrency} at once"
-        slow = f"the recorded pace was not kept: at times {run.late:.1f} s behind, {at_once}"
-        report = replace(report, run=replace(facts, notes=(slow,)))
-    return report
+        told.append(f"the recorded pace was not kept: at times {run.late:.1f} s behind, {at_once}")
+    return replace(report, run=replace(report.run or facts, notes=tuple(told)))
 
 
 def _planned(

@@ -54,7 +54,7 @@ def show_report(report: ReplayReport) -> None:
     drifted = [row.feature for row in report.drift if row.drifted][:SHOWN_DRIFTED]
     if drifted:
         print(f"drifted: {', '.join(drifted)}")
-    for note in report.notes:
+    for note in (*report.notes, *(report.run.notes if report.run else ())):
         print(f"note: {note}")
 
 

@@ -209,6 +209,8 @@ def _provenance(report: ReplayReport) -> ReportTable:
 
 def _facts(report: ReplayReport) -> Iterator[Row]:
     yield "candidate", f"{report.candidate} at {report.against}"
+    if report.image:
+        yield "image", report.image
     for name, origin in asdict(report.lineage).items():
         if origin:
             yield name.replace("_", " "), origin

@@ -3,6 +3,7 @@
 format       the lines of a capture file, and back
 seal         a running hash over them, on both sides
 sampling     which exchanges are captured, and what they weigh
+seen         which exchanges have been read already
 sealed_file  the two files of a capture, within their bytes and their age
 writer       what is captured of the records of all workers
 reading      capture files as they are read: what they are, their legs and labels

@@ -5,12 +5,13 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from proxy.cli.replay.capture_facts import CaptureReader
 from proxy.control.capture.format import LabelLine, UnreadableLineError, line_of
 from proxy.control.replay.judge import ReplayJudge
-from tests.support.replayed import capture, trial
+from tests.support.replayed import capture, leg, trial
 
 
 def test_files_are_hashed_and_counted(tmp_path: Path) -> None:
@@ -40,6 +41,24 @@ def test_the_same_file_counts_once(tmp_path: Path) -> None:
     for twice in (paths, paths[:1] * 2):
         with pytest.raises(UnreadableLineError, match="twice"):
             CaptureReader(twice)
+
+
+def test_an_exchange_that_is_in_files_twice_counts_once(tmp_path: Path) -> None:
+    """Files that overlap, as copies made at two times do; and one that has an exchange twice itself."""
+    early, late = capture(tmp_path / "early", 5), capture(tmp_path / "late", 8)
+    late.write_bytes(late.read_bytes() + line_of(leg(7)))
+    reader = CaptureReader([early, late])
+    for _ in range(2):
+        assert [each.key[1] for each in reader.exchanges("cancer")] == list(range(1, 9))
+        assert reader.twice == 6
+    assert reader.repeated == ("6 exchanges more than once in the files: each was counted once",)
+
+
+def test_exchanges_of_two_sidecars_and_of_other_routes_are_told_apart(tmp_path: Path) -> None:
+    legs = [leg(1), leg(1, route="other"), msgspec.structs.replace(leg(1), incarnation="of another sidecar")]
+    (tmp_path / "a").write_bytes(b"".join(map(line_of, legs)))
+    reader = CaptureReader([tmp_path / "a"])
+    assert [each.key[0][1] for each in reader.exchanges("cancer")] == ["a", "of another sidecar"] and not reader.twice
 
 
 def test_what_is_no_capture_is_refused(tmp_path: Path) -> None:

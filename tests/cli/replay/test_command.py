@@ -124,6 +124,25 @@ def late(body: bytes) -> bytes:
     return answer(number) if number < 800 else answer(number + 50)
 
 
+def test_files_that_overlap_count_once_and_it_is_said(config: Path, tmp_path: Path) -> None:
+    captured, place = capture(tmp_path / "records", 300), tmp_path / "report"
+    captured.write_bytes(captured.read_bytes() + capture(tmp_path / "again", 40).read_bytes())
+    with server() as url:
+        image = "shop/fraud@sha256:" + "ab" * 32
+        more = ("--all", "--json", str(place), "--image", image, "--lineage", "commit=newer")
+        code, shown, _ = replay(config, captured, url, *more)
+    report = decode(place.read_bytes())
+    assert code == 0 and report.counts.sent == 300
+    assert "note: 40 exchanges more than once in the files: each was counted once" in shown
+    assert (report.image, report.lineage.commit) == (image, "newer")
+
+
+def test_what_is_no_image_and_no_lineage_is_refused(config: Path, tmp_path: Path) -> None:
+    captured = capture(tmp_path / "records", 3)
+    for more in (("--image", "fraud:2"), ("--lineage", "owner=me"), ("--lineage", "commit")):
+        assert replay(config, captured, "http://127.0.0.1:1", *more)[0] == 2
+
+
 def test_what_comes_late_in_a_capture_is_seen(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(survey, "MIN_SURVEYED", 300)
     config.write_text(CONFIG.replace("requests: 200", "requests: 150"))
