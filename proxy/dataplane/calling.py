@@ -107,8 +107,10 @@ class CallingLeg(RewritingLeg):
         self.status_told = answer.status
         made = ResponseHead(answer.status, without_fields(head.fields, _OF_CALLS) + answer.fields())
         made.request_id, made.length = head.request_id, len(answer.text) + len(answer.behind)
+        made.bodiless = self.request.head.method == b"HEAD"
         self.request.answer_head(self.target, made)
-        self.client.data(answer.text + answer.behind)
+        if not made.bodiless:
+            self.client.data(answer.text + answer.behind)
         self.told = []
         return True
 

@@ -80,6 +80,13 @@ def test_one_that_is_not_ready_is_so_in_records_too(path: bytes, message: bytes,
     assert b.pools["v1"].last.judgements == [status == 200]
 
 
+def test_a_head_is_answered_without_a_body() -> None:
+    b = bench("v1")
+    client = b.ask(b"", RequestHead(b"HEAD", b"front", b"/v2/models/m/ready", b"x-request-id: a\r\n"))[1]
+    b.pools["v1"].last.call(0, framed(b"\x08\x01"))
+    assert (client.status, client.body, client.ends) == (200, b"", ["done"])
+
+
 def test_the_primary_by_rest_answers_in_place_of_a_call_that_is_unavailable() -> None:
     b = bench(split=ALL)
     client = ask(b)

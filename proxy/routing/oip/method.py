@@ -34,6 +34,8 @@ class OipMethod:
 
 def method_of(method: bytes, path: bytes) -> OipMethod | None:
     """The call that a request means; None: there is none."""
+    if method == b"HEAD":
+        method = b"GET"  # of whose answer it wants the head (RFC 9110 §9.3.2)
     found = _MODEL.match(path)
     if found is None:
         name = _SERVER_CALLS.get(path.rstrip(b"/")) if method == b"GET" else None

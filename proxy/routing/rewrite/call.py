@@ -1,7 +1,7 @@
 """What a version that takes calls of gRPC has made of requests of REST (Open Inference Protocol).
 
 1. Everything else that is rewritten for the version (model, path, values, fields, credential) is done first, on the
-   request of REST; then that becomes a call. Its fields are the call's metadata.
+   request of REST; then that becomes a call. Its fields are the call's metadata, as far as they can be (`metadata`).
 2. What has no counterpart goes nowhere (`Unwritable`). So does a question for a model in a body that the protocol does
    not have, which a server of REST would have refused.
 3. A call that a client of gRPC sends on such a route goes as it is.
@@ -19,6 +19,7 @@ from proxy.routing.oip.call import OipCall
 from proxy.routing.oip.method import INFER, SERVICE, OipMethod, method_of
 from proxy.routing.oip.request import Wanted, infer_request
 from proxy.routing.oip.wire import bytes_field
+from proxy.routing.rewrite.metadata import as_metadata
 from proxy.routing.rewrite.plan import MAX_REWRITTEN, RewritePlan, Rewritten, without_fields
 from proxy.routing.rewrite.unwritable import CALL, CODING, NOT_JSON, TOO_LARGE, Unwritable
 
@@ -67,7 +68,7 @@ class CallPlan(RewritePlan):
         wanted = Wanted()
         message = _message(method, made.head, whole, wanted)
         frame = b"\0" + len(message).to_bytes(4, "big") + message
-        fields = without_fields(made.head.fields, _OF_REST) + _CALL_FIELDS
+        fields = as_metadata(without_fields(made.head.fields, _OF_REST)) + _CALL_FIELDS
         call = RequestHead(b"POST", head.authority, SERVICE + method.name, fields)
         call.scheme, call.request_id, call.hops = head.scheme, head.request_id, head.hops
         call.shadowed, call.trailers, call.length = head.shadowed, True, len(frame)

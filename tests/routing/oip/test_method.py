@@ -13,6 +13,7 @@ from proxy.routing.oip.method import method_of
         (b"POST", b"/v2/models/a%2Fb/infer", (b"ModelInfer", b"a/b", b"")),
         (b"POST", b"/v2/models/m/versions/3/infer", (b"ModelInfer", b"m", b"3")),
         (b"GET", b"/v2/models/m/ready", (b"ModelReady", b"m", b"")),
+        (b"HEAD", b"/v2/models/m/ready", (b"ModelReady", b"m", b"")),
         (b"GET", b"/v2/models/m", (b"ModelMetadata", b"m", b"")),
         (b"GET", b"/v2/health/live", (b"ServerLive", b"", b"")),
         (b"GET", b"/v2/health/ready", (b"ServerReady", b"", b"")),
@@ -28,6 +29,7 @@ def test_a_path_means_a_call(method: bytes, path: bytes, call: tuple[bytes, ...]
     ("method", "path"),
     [
         *((b"GET", b"/v2/models/m/infer"), (b"POST", b"/v2/models/m/generate"), (b"POST", b"/v2/health/live")),
+        *((b"HEAD", b"/v2/models/m/infer"), (b"OPTIONS", b"/v2/models/m")),
         *((b"POST", b"/v2/models/%ff/infer"), (b"POST", b"/v1/models/m/infer"), (b"DELETE", b"/v2/models/m")),
     ],
 )
