@@ -202,6 +202,10 @@ def test_a_silent_disagreement(start: Start, driver: webdriver.Chrome, a: Upstre
     assert story["touched"]["copies"]["requests"] == len(b.seen)
     with seen(driver, running, f"#/routes/r/releases/{told['id']}") as text:
         eventually(lambda: "Worst disagreements" in text() and "b in place of a" in text(), "the story as a page")
+        assert not re.search(r"\b(undefined|NaN|null|None|inf)\b", text())
+        for button in driver.find_elements("css selector", ".files button"):
+            button.click()
+        eventually(lambda: text().count(" saved") == 2, "both files of it")
 
 
 def test_a_full_disk(start: Start, driver: webdriver.Chrome, a: Upstream, b: Upstream) -> None:

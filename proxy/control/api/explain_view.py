@@ -24,7 +24,7 @@ from proxy.control.stories.told import EARLY_SECONDS, touched, verdicts_at, whil
 from proxy.control.stories.troubles import TimedNotice
 from proxy.release import plan, scorecard, telling, transitions
 from proxy.release.audit import Entry, plain
-from proxy.release.history import Story, at_rollback, stories
+from proxy.release.history import Story, at_rollback, begins, stories
 from proxy.release.soundness import MAX_UNIX_SECONDS
 from proxy.release.words import words_of
 
@@ -49,6 +49,12 @@ def time_in(query: Mapping[str, str]) -> float:
     if len(text) > MAX_DIGITS or not 0.0 <= at <= MAX_UNIX_SECONDS:
         raise ApiError("invalid", f"at: found {text[:MAX_DIGITS]!r}; allowed: Unix seconds", "at")
     return at
+
+
+def suffices(entries: Sequence[Entry], asked: float) -> bool:
+    """Whether newest entries are enough to explain a time: there is one that tells before it, and a release."""
+    before = [entry for entry in entries if entry.at <= asked + SAME_SECOND]
+    return any(entry.action in TELLING for entry in before) and any(map(begins, before))
 
 
 def explain(

@@ -105,6 +105,7 @@ class Api(Acting, Reading, StoryHandlers):
     def __init__(self, context: ApiContext) -> None:
         self._context, self._engine = context, context.engine
         self._turn, self._scoring = asyncio.Lock(), asyncio.Lock()
+        self._listed = {}
         self._events = Events(
             lambda: picture(context.engine, context.board, context.workers(), context.now(), context.fleet),
             lambda: context.engine.keeper.unix(context.now()),

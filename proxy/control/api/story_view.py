@@ -1,59 +1,34 @@
 """Documents of the admin API about what happened: the releases of a route, and the story of one.
 
 The audit says what was done and by which verdicts; facts of requests are those of this sidecar (`facts_scope`), kept
-beside it within the bounds of `control.stories`. Read are the newest `MAX_READ` entries of a route.
+beside it within the bounds of `control.stories`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from proxy.contracts.release import RouteState
 from proxy.contracts.story import StoryFacts
 from proxy.control.api import verdicts
-from proxy.control.api.portions import in_portions
+from proxy.control.api.story_entries import MAX_READ
 from proxy.control.engine import Engine
 from proxy.control.stories import archive, chronicle
 from proxy.control.stories.chronicle import Chronicle
 from proxy.control.stories.told import facts_for, facts_told, while_on_its_way
 from proxy.release import chapters, telling
-from proxy.release.audit import Change, Entry, Link, entry_of, plain, states_of
+from proxy.release.audit import Entry, states_of
 from proxy.release.history import Story, stories
 
-MAX_READ = 2000
-"""Newest entries of a route that stories are read from; `penumbra audit export --config` reads all."""
 MAX_RELEASES = 200
 
 
-async def entries_of(engine: Engine, route: str, chain: Any) -> list[Entry]:
-    """The newest entries of a route and its release, oldest first. Raises StoreError."""
-    links: Sequence[Link] = engine.audit(MAX_READ, -1, route, chain)
-    stored = [entry_of(link) async for link in in_portions(reversed(links))]
-    return stored if chain else [*stored, *pending(engine, route)]
-
-
-def pending(engine: Engine, route: str) -> list[Entry]:
-    """The changes in force that the disk has not taken, as the entries that they are to be; without hashes."""
-    names, head = (route, engine.release_of(route).name), engine.keeper.head.count
-    changes = [(n, each) for n, each in enumerate(engine.keeper.ledger.pending, 1) if each.route in names]
-    return [
-        Entry(seq=head + n, at=engine.keeper.unix(_made(change, engine, route)), previous="", **plain(change))
-        for n, change in changes
-    ]
-
-
-def _made(change: Change, engine: Engine, route: str) -> float:
-    """When a change that is not stored yet was made: when its state began."""
-    state = change.after if isinstance(change.after, RouteState) else engine.state(route)
-    return state.since
-
-
-def releases(engine: Engine, route: str, entries: Iterable[Entry]) -> dict[str, Any]:
+def releases(engine: Engine, route: str, entries: Sequence[Entry]) -> dict[str, Any]:
     """The releases of a route, newest first."""
     found = list(reversed(stories(entries)))
     shown = [chapters.heading(story, route) for story in found[:MAX_RELEASES]]
-    return {"route": route, "scope": verdicts.scope_in(engine), "releases": shown, "truncated": len(shown) < len(found)}
+    cut = len(shown) < len(found) or len(entries) >= MAX_READ
+    return {"route": route, "scope": verdicts.scope_in(engine), "releases": shown, "truncated": cut}
 
 
 def story(engine: Engine, known: Chronicle | None, route: str, told: Story) -> dict[str, Any]:
