@@ -136,7 +136,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         },
         "containment": set(),
         "history": {"containment", "engine", "route_control", "state"},
-        "effects": {"engine", "open_streams", "release_control", "route_control"},
+        "effects": {"engine", "open_streams", "release_control", "route_control", "unread_keys"},
         "effect_words": {"effects"},
         "fleet": {"engine", "open_streams", "profiles", "release_control", "state"},
         "messages": set(),

@@ -12,6 +12,9 @@ from proxy.control.effects import Effect, Flow, RouteEffect, Standing
 
 UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
+LEAST_KEYLESS = 0.01
+"""Part of the requests without a key from which on it is said."""
+
 
 def sentence(effect: Effect, place: str = "") -> str:
     """All that a change does. `place`: where streams are counted, in a fleet.
@@ -31,7 +34,15 @@ def _of_route(route: RouteEffect, place: str) -> list[str]:
 def _traffic(route: RouteEffect) -> list[str]:
     if not route.moved:
         return [f"the split of {route.route} stays as it is ({_percents(route.before.split)})"]
-    return [_flow(route, flow) for flow in route.moved]
+    return [*(_flow(route, flow) for flow in route.moved), *_keyless(route)]
+
+
+def _keyless(route: RouteEffect) -> list[str]:
+    """Those who are no users: where they are many, parts of the users are not what happens to the requests."""
+    if route.keyless < LEAST_KEYLESS:
+        return []
+    part = percent(float(f"{100.0 * route.keyless:.2g}"))
+    return [f"{part} of its requests have no key that can be read: they are of no user"]
 
 
 def _flow(route: RouteEffect, flow: Flow) -> str:

@@ -15,6 +15,7 @@ from proxy.control.engine import Engine, Move
 from proxy.control.open_streams import streams_of
 from proxy.control.release_control import ReleaseControl
 from proxy.control.route_control import RouteControl, RouteStatus, live_split
+from proxy.control.unread_keys import keyless
 from proxy.release import plan, transitions
 from proxy.release.baseline import judged_by
 from proxy.routing.flows import flows
@@ -56,6 +57,8 @@ class RouteEffect(Struct, frozen=True):
     """Largest first."""
     sticky: bool
     """Whether the parts are of the users, by their keys; else of the requests."""
+    keyless: float
+    """Part of the requests so far whose key cannot be read, from 0 to 1: they are of no user."""
     streams: dict[str, int]
     """Streams that are open at this sidecar on versions that lose all their traffic."""
     resets: tuple[str, ...]
@@ -141,6 +144,7 @@ def _of_route(
         after=_standing(after),
         moved=tuple(Flow(*pair, percent) for pair, percent in ordered),
         sticky=section.sticky is not None,
+        keyless=keyless(engine.board.counters, was.route) if section.sticky is not None else 0.0,
         streams=streams,
         resets=tuple(version for version in streams if _resets(section.on_rollback, version, new)),
         evidence=_fates(_keys(engine, before), _keys(engine, after)),

@@ -52,6 +52,13 @@ def _requests(counters: Counters) -> Counter[str]:
     return found
 
 
+def keyless(counters: Counters, route: str) -> float:
+    """The part of a route's requests since control's start whose sticky key could not be read."""
+    unread = sum(count for (of, _), count in counters.unread_keys.items() if of == route)
+    requests = _requests(counters)[route]
+    return min(unread / requests, 1.0) if requests else 0.0
+
+
 def _faults(route: str, came: Counter[tuple[str, str]], requests: int) -> list[str]:
     parts = {reason: came[route, reason] / requests for reason in UNREAD_KEYS}
     large = {reason: p for reason, p in parts.items() if p > (LARGE_ABSENT if reason == ABSENT else LARGE)}

@@ -106,3 +106,19 @@ def test_of_whom_streams_are_is_said_in_a_fleet() -> None:
     house.engine.on_tick(Tick(0, "a", 1, 1, streams=[("fraud", "v2", "canary", 1)]), house.now)
     told = sentence(effect(house, "rollback", "fraud"), " of this sidecar")
     assert "1 stream of this sidecar stays on v2 until it ends" in told
+
+
+@pytest.mark.parametrize(
+    ("unread", "said"),
+    [
+        (0, "go from v2 back to v1; v2 gets"),
+        (1, "go from v2 back to v1; v2 gets"),
+        (250, "go from v2 back to v1; 25 % of its requests have no key that can be read: they are of no user; v2 gets"),
+        (1000, "back to v1; 100 % of its requests have no key that can be read: they are of no user; v2 gets"),
+    ],
+)
+def test_requests_without_a_key_are_no_users(unread: int, said: str) -> None:
+    house = House(settings(STICKY))
+    arms = [arm("v1", "primary", 880, route="fraud"), arm("v2", "canary", 120, route="fraud")]
+    house.engine.on_tick(Tick(0, "a", 1, 1, arms=arms, unread_keys=[("fraud", "absent", unread)]), house.now)
+    assert said in sentence(effect(house, "rollback", "fraud"))

@@ -50,11 +50,12 @@ def abilities(environ: Mapping[str, str], encoding: str) -> Abilities:
 
 
 def painted(rows: Sequence[Row], can: Abilities) -> str:
-    """Lines as a terminal takes them: each at its own place, so that nothing that is in one moves another."""
+    """Lines as a terminal takes them, as many as it has: each at its own place, so that none moves another."""
     if not can.moves:
         return "".join(f"{text_of(row)}\n" for row in rows) + "\n"
-    lines = (f"\x1b[{at};1H{styled(row, can)}\x1b[0m\x1b[K" for at, row in enumerate(rows, 1))
-    return "".join(lines) + "\x1b[J"
+    # Erased before it is written: behind a full line the cursor stands on its last letter.
+    lines = (f"\x1b[{at};1H\x1b[0m\x1b[K{styled(row, can)}\x1b[0m" for at, row in enumerate(rows, 1))
+    return "".join(lines)
 
 
 def styled(row: Row, can: Abilities) -> str:

@@ -36,6 +36,7 @@ def _of_route(each: RouteEffect) -> dict[str, Any]:
         "after": plain(each.after),
         "moved": [{"from": flow.source, "to": flow.target, "percent": flow.percent} for flow in each.moved],
         "of": "users" if each.sticky else "requests",
+        "keyless": each.keyless,
         "streams": each.streams,
         "streams_end": list(each.resets),
         "evidence": each.evidence,
@@ -71,6 +72,7 @@ EFFECT_SHAPES: dict[str, Schema] = {
             }
         ),
         of=text(enum=["users", "requests"], description="What the parts are of: users, where the route is sticky."),
+        keyless=number(description="Part of the requests whose sticky key cannot be read: they are of no user."),
         streams={
             "type": "object",
             "additionalProperties": whole(),

@@ -50,3 +50,7 @@ def test_names_move_nothing(names: list[str]) -> None:
     told = painted([plain(name, 20) for name in names], can)
     assert CODES.findall(told) == CODES.findall(painted([plain("x", 20) for _ in names], can))
     assert "\x1b" not in CODES.sub("", told)
+
+
+def test_a_line_as_wide_as_the_terminal_keeps_its_last_letter() -> None:
+    assert painted([plain("x" * 20, 20)], Abilities(True, True, True)).endswith("x" * 20 + "\x1b[0m")
