@@ -49,7 +49,7 @@ def of_route(
     answers = {
         f"{path}/history": s.history(name, series, changes, unseen),
         f"{path}/explain": s.explanation(name),
-        f"{path}/releases": {"route": name, "releases": []},
+        f"{path}/releases": s.releases(name),
         "/v1/history": overview({name: s.waves(40)}),
     }
     return documents, answers
@@ -144,7 +144,10 @@ def releasing(stage: int = 1, **asked: Any) -> Document:
         "stages": stages,
         "requests": 310,
         "require": "no_breach",
-        "since": NOW - 200,
+        "stage_since": NOW - 200,
+        "rollback_window": 0.0,
+        "false_alarm": 0.001,
+        "on_breach": "rollback",
         **{key: value for key, value in asked.items() if key not in ("shadow", "requests")},
     }
 
@@ -272,7 +275,14 @@ def no_traffic() -> Scene:
 def fleet() -> Scene:
     """Twelve sidecars, one of which is behind and one that differs."""
     documents, answers = ramping()
-    usual = {"report_seconds_ago": 0.4, "behind": 0, "late": False, "differs": [], "version": "0.9.0"}
+    usual = {
+        "report_seconds_ago": 0.4,
+        "behind": 0,
+        "late": False,
+        "differs": [],
+        "version": "0.9.0",
+        "left_streams": [],
+    }
     members = [{"instance": f"fraud-{n:02}-7d9c5", **usual} for n in range(12)]
     members[3] |= {"behind": 9, "late": True}
     members[7] |= {"differs": ["fraud"], "report_seconds_ago": 6.1}
@@ -311,7 +321,7 @@ def fifty(count: int = 50) -> Scene:
         documents[f"{path}/disagreements"] = s.disagreements(name)
         answers[f"{path}/history"] = {**one[1]["/v1/routes/fraud/history"], "route": name}
         answers[f"{path}/explain"] = s.explanation(name)
-        answers[f"{path}/releases"] = {"route": name, "releases": []}
+        answers[f"{path}/releases"] = s.releases(name)
     return documents, answers
 
 

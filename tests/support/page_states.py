@@ -73,7 +73,7 @@ def routes(*each: Document) -> Document:
 def arm(version: str, role: str, legs: int, bad: int = 0, seconds: float = 0.004) -> Document:
     """An arm of the traffic document."""
     outcomes = {"good": legs - bad, **NONE_BAD, "failed": bad}
-    times = {"n": legs, "p50": seconds, "p90": 2 * seconds, "p99": 4 * seconds} if legs else None
+    times = {"n": legs} | {name: by * seconds if legs else None for name, by in (("p50", 1), ("p90", 2), ("p99", 4))}
     return {
         "version": version,
         "role": role,
@@ -213,13 +213,15 @@ def differing(version: str, pairs: int, differ: int) -> Document:
         "kinds": {"number": differ},
         "examples": [example],
         "kept": 1,
+        "truncated": False,
     }
 
 
 def entry(seq: int, action: str, who: str, why: str, ago: float, name: str = "fraud") -> Document:
     """An entry of the audit."""
-    return {"seq": seq, "at": NOW - ago, "who": who, "action": action, "route": name, "why": why, "before": None,
-            "after": None, "evidence": [], "beside": {}, "identity": None, "hash": "00", "previous": "00"}  # fmt: skip
+    empty: Document = {"before": None, "after": None, "evidence": [], "lineage": {}, "examples": [], "beside": {}}
+    head = {"seq": seq, "at": NOW - ago, "who": who, "action": action, "route": name, "why": why}
+    return {**head, **empty, "identity": None, "hash": "00", "previous": "00"}
 
 
 def audit(*entries: Document) -> Document:
@@ -234,7 +236,14 @@ def audit(*entries: Document) -> Document:
 def explanation(name: str, text: str = "Nothing happened.") -> Document:
     """What the story of a route says, and no more."""
     parts = dict.fromkeys(("what", "when", "to_whom", "why", "is_it_over", "done"), "")
-    return {"route": name, **parts, "what": text, "now": ["Nothing has to be done."], "warnings": [], "text": text}
+    facts = {"scope": "sidecar", "facts_scope": "sidecar", "at": NOW, "phase": "steady", "release": None, "over": True,
+             "entry": None, "touched": None, "findings": [], "verdicts": [], "warnings": []}  # fmt: skip
+    return {"route": name, **facts, **parts, "what": text, "now": ["Nothing has to be done."], "text": text}
+
+
+def releases(name: str) -> Document:
+    """No release yet."""
+    return {"route": name, "scope": "sidecar", "releases": [], "truncated": False}
 
 
 def series(name: str, values: Values, unit: str, version: str | None = None, **more: Any) -> Document:
