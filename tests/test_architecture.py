@@ -23,7 +23,7 @@ HOUSE = ROOT / "proxy"
 FLOORS: dict[str, tuple[int, set[str]]] = {
     "contracts": (0, {"msgspec", "mypy_extensions"}),
     "http1": (1, {"contracts", "httptools", "msgspec"}),
-    "http2": (1, {"contracts", "ngh2"}),
+    "http2": (1, {"contracts"}),
     "routing": (1, {"contracts", "msgspec", "zstandard", "brotli"}),
     "payload": (1, {"contracts", "brotli", "msgspec", "orjson", "numpy", "zstandard"}),
     "stats": (1, {"contracts", "msgspec", "numpy", "rapidfuzz", "river"}),

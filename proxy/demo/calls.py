@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from proxy.contracts.grpc_status import NAMES, code_of, unescaped
 from proxy.demo.servers import MODEL
 from proxy.http2.bounds import Http2Bounds
-from proxy.http2.codes import NO_ERROR
-from proxy.http2.engine import Http2Engine, Http2Error
+from proxy.http2.codes import NO_ERROR, Http2Error
+from proxy.http2.engine import Http2Engine
 from proxy.http2.fields import FieldList
 
 SERVICE = "inference.GRPCInferenceService"

@@ -23,7 +23,7 @@ WINDOW: Final = 256 * 1024
 
 CONNECTION_WINDOW: Final = 2 * STREAMS * WINDOW
 """Bytes of all streams of a connection together: so many that no number of stalled streams stops another one. Twice,
-since the library gives a window back once half of it was used."""
+since a window is given back once half of it was used."""
 
 DEFAULT_WINDOW: Final = 65_535
 """The window of a connection until something else is said (RFC 9113 §6.9.2)."""
@@ -39,8 +39,8 @@ UNBOUNDED_FIELDS: Final = 2**32 - 1
 """Bytes of a list of fields that a peer is taken to accept until it says so."""
 
 MAX_RESETS: Final = 1_000
-"""Streams that a peer may reset, and those that it may make us reset, at once; 33 a second come back. nghttp2's own: a
-client that cancels a batch of a thousand is no attacker."""
+"""Streams that a peer may reset, and those that it may make us reset, at once; 33 a second come back, as in nghttp2:
+a client that cancels a batch of a thousand is no attacker."""
 
 MAX_EMPTY_FRAMES: Final = 10_000
 """Frames without content at once; 330 a second come back."""

@@ -8,9 +8,12 @@ NO_ERROR: Final = 0
 PROTOCOL_ERROR: Final = 1
 INTERNAL_ERROR: Final = 2
 FLOW_CONTROL_ERROR: Final = 3
+STREAM_CLOSED: Final = 5
+FRAME_SIZE_ERROR: Final = 6
 REFUSED_STREAM: Final = 7
 """The request was not processed at all: it may be sent again."""
 CANCEL: Final = 8
+COMPRESSION_ERROR: Final = 9
 ENHANCE_YOUR_CALM: Final = 11
 
 NAMES: Final = {
@@ -19,11 +22,11 @@ NAMES: Final = {
     INTERNAL_ERROR: "INTERNAL_ERROR",
     FLOW_CONTROL_ERROR: "FLOW_CONTROL_ERROR",
     4: "SETTINGS_TIMEOUT",
-    5: "STREAM_CLOSED",
-    6: "FRAME_SIZE_ERROR",
+    STREAM_CLOSED: "STREAM_CLOSED",
+    FRAME_SIZE_ERROR: "FRAME_SIZE_ERROR",
     REFUSED_STREAM: "REFUSED_STREAM",
     CANCEL: "CANCEL",
-    9: "COMPRESSION_ERROR",
+    COMPRESSION_ERROR: "COMPRESSION_ERROR",
     10: "CONNECT_ERROR",
     ENHANCE_YOUR_CALM: "ENHANCE_YOUR_CALM",
     12: "INADEQUATE_SECURITY",
@@ -34,3 +37,14 @@ NAMES: Final = {
 def name_of(code: int) -> str:
     """The name of a code; an unknown one has none, and a peer may send any (RFC 9113 §7)."""
     return NAMES.get(code, "unknown")
+
+
+class Http2Error(Exception):
+    """The connection cannot go on: the peer has broken a rule of the whole connection, or gone beyond a bound.
+
+    - `code`: what it is told in GOAWAY
+    """
+
+    def __init__(self, code: int, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code

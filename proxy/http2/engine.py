@@ -1,299 +1,117 @@
-"""One HTTP/2 connection, as client or as server: bytes in, hooks called; calls in, bytes out.
-
-This is the narrow interface behind which a library (ngh2, over nghttp2) does framing, HPACK, flow control and the
-states of streams. What it leaves to us stands here:
+"""One HTTP/2 connection, as client or as server: bytes in, hooks called; calls in, bytes out (RFC 9113).
 
 1. Windows are given back when bytes have been passed on (`credit`), not when they were read: a client that does not
    read stops its own stream. What a stream still owes when it ends is credited to its connection.
-2. The library queues requests beyond the peer's limit of streams in silence: `room` says how many more there may be.
+2. `room` says how many more requests there may be: nothing waits here for the peer's limit of streams.
 3. Only a stream that the peer refused, or that its GOAWAY left out, was not processed for sure (`unprocessed`).
 4. Resets that a peer makes us send count as its own do.
 5. Beyond a few pieces that were read together, those of one body are one: each is an object, however small it is.
+6. What breaks a rule of RFC 9113 §8 ends its stream alone, and is not handed over.
+7. Nothing is kept of streams that are over: what comes on one of them is thrown away, and its window given back.
 
-Header fields are lists of (name, value), names in lower case, pseudo-fields first.
+Header fields are pairs of name and value, names in lower case, pseudo-fields first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
-
-import ngh2
+from typing import Final
 
 from proxy.contracts.compiler import mypyc_attr
-from proxy.http2.bounds import CONNECTION_WINDOW, HARD, UNBOUNDED_FIELDS, UNKNOWN_STREAMS, WINDOW, Http2Bounds
-from proxy.http2.codes import ENHANCE_YOUR_CALM, NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, name_of
+from proxy.http2.bounds import HARD, MAX_STREAM_ID, Http2Bounds
+from proxy.http2.codes import (
+    COMPRESSION_ERROR,
+    ENHANCE_YOUR_CALM,
+    FLOW_CONTROL_ERROR,
+    NO_ERROR,
+    PROTOCOL_ERROR,
+    REFUSED_STREAM,
+    STREAM_CLOSED,
+    Http2Error,
+)
 from proxy.http2.fields import FieldList
-from proxy.http2.indexing import indexed
-from proxy.http2.settings import ENABLE_PUSH, MAX_HEADER_LIST, MAX_STREAMS, WINDOW_SIZE
-
-MOST: Final = 256 * 1024
-"""Bytes that are taken at a time: a socket that does not take them all holds no more."""
-
-AT_ONCE: Final = 32 * 1024
-"""Bytes of a stream that are given back together: telling the library is a part of what a small message costs. It tells
-the peer once half of a window was used, so that less than half may wait here."""
+from proxy.http2.frames import END_STREAM
+from proxy.http2.hpack_reader import HeaderBlock, HpackError, HpackReader, ListTooLarge
+from proxy.http2.inbound import ON_ITSELF, Http2Inbound
+from proxy.http2.outbound import AT_ONCE, Waiting
+from proxy.http2.stream import Http2Stream
 
 FEW: Final = 16
 """Pieces of bodies that are handed over as they came, of what was read together."""
 
-_PREFIX: Final = "HTTP/2 engine error: "
-
-
-class Http2Error(Exception):
-    """The connection cannot go on: the peer has broken a rule of the whole connection, or gone beyond a bound. `code`:
-    what it is told in GOAWAY."""
-
-    def __init__(self, code: int, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
+_BODILESS: Final = (204, 304)
+"""Statuses whose answers have no body, whatever length they tell; those to HEAD have none either."""
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class Http2Engine:
+class Http2Engine(Http2Inbound):
     """Base of a connection. `feed` it bytes, and send what `take` gives after each feed and each batch of calls.
 
-    - `client`: we ask; else we answer
-    - `open`: the numbers of the streams that are; `_owed`: bytes of each that were handed over, and not given back
-    - `error`: the code with which the library has ended it; `ending`: one of the two has told that it will
+    - `heading`: the block of the head, or of the trailers, that is being handed over
     """
 
-    __slots__ = (
-        "_bounds",
-        "_broken",
-        "_cancelled",
-        "_client",
-        "_engine",
-        "_forgiven",
-        "_gathered",
-        "_owed",
-        "_pieces",
-        "_told",
-        "ending",
-        "error",
-        "open",
-    )
+    __slots__ = ("_decoder", "_gathered", "_pieces", "heading")
 
     def __init__(self, client: bool, bounds: Http2Bounds) -> None:
-        self._client, self._bounds = client, bounds
-        self.open: set[int] = set()
-        self._owed: dict[int, int] = {}
-        self._cancelled: set[int] = set()  # by one of the two, knowingly
+        super().__init__(client, bounds)
+        self._decoder = HpackReader(bounds.fields * HARD, bounds.head * HARD)
         self._gathered: dict[int, list[bytes]] = {}
         self._pieces = 0
-        self._told = False  # the peer knows of us what was wrong
-        self.error, self.ending = NO_ERROR, False
-        self._broken, self._forgiven = 0.0, 0.0  # streams that broke a rule, less what time forgives
-        self._engine: Any = ngh2.Connection(
-            ngh2.Role.CLIENT if client else ngh2.Role.SERVER,
-            ngh2.Configuration(
-                auto_window_update=False,
-                peer_max_concurrent_streams=UNKNOWN_STREAMS,
-                max_inbound_header_list_size=bounds.head * HARD,
-                max_inbound_header_count=bounds.fields * HARD,
-                max_continuations=bounds.continuations,
-                max_outbound_ack=bounds.acknowledgements,
-                max_settings=bounds.settings,
-                stream_reset_rate_limit=bounds.resets,
-                glitch_rate_limit=bounds.glitches,
-            ),
-        )
-        settings = {WINDOW_SIZE: WINDOW, MAX_HEADER_LIST: bounds.head}
-        if client:
-            settings[ENABLE_PUSH] = 0
-        else:
-            settings[MAX_STREAMS] = bounds.streams
-        self._engine.initiate_connection(settings)
-        self._engine.set_local_window_size(CONNECTION_WINDOW)
+        self.heading = HeaderBlock()
 
     # bytes
 
     def feed(self, data: bytes, now: float) -> None:
         """Reads `data` and calls the hooks. Raises Http2Error, after which nothing more is read."""
-        burst, rate = self._bounds.own_resets
-        self._broken, self._forgiven = max(self._broken - (now - self._forgiven) * rate, 0.0), now
-        try:
-            self._engine.receive_data(data)
-        except ngh2.NGH2Error as error:
-            self._hand_over()
-            flood = isinstance(error, ngh2.DenialOfServiceError)
-            raise Http2Error(ENHANCE_YOUR_CALM if flood else PROTOCOL_ERROR, said(error)) from error
-        self._hand_over()
-        if self.error:
-            raise Http2Error(self.error, f"the connection ended: {name_of(self.error)}")
-        if self._broken > burst:
-            raise Http2Error(ENHANCE_YOUR_CALM, f"more than {burst} streams broke a rule")
-
-    def take(self, most: int = MOST) -> bytes:
-        """The bytes that are to be sent now, about `most` of them; b"": none. What windows do not allow yet stays
-        queued."""
-        try:
-            data: bytes = self._engine.data_to_send(most)
-        except ngh2.NGH2Error:
-            self.ending = True
-            data = b""  # it has ended, and has told so
-        self._hand_over()  # streams that end with what was written
-        return data
-
-    def _hand_over(self) -> None:
+        self._forgive(now)
         self._pieces = 0
-        for event in self._engine.events():
-            hook = _HOOKS.get(type(event))
-            if hook is not None:
-                hook(self, event)
+        try:
+            self._read(data)
+        except HpackError as unreadable:
+            raise Http2Error(COMPRESSION_ERROR, str(unreadable)) from unreadable
+        except ListTooLarge as large:
+            raise Http2Error(ENHANCE_YOUR_CALM, str(large)) from large
+        finally:
+            if self._gathered:
+                self._hand_over_all()
+
+    def _hand_over_all(self) -> None:
         while self._gathered:
             self._hand_over_gathered(next(iter(self._gathered)))
 
     def _hand_over_gathered(self, stream: int) -> None:
         pieces = self._gathered.pop(stream, None)
         if pieces is not None:
-            self._pass_on(stream, b"".join(pieces), False)
-
-    def _pass_on(self, stream: int, data: bytes, ended: bool) -> None:
-        if data:
-            self._owed[stream] = self._owed.get(stream, 0) + len(data)
-        self.stream_data(stream, data, ended)
+            self.stream_data(stream, b"".join(pieces), False)
 
     # calls
 
     def request(self, fields: FieldList, ended: bool) -> int:
         """Queues a request's head; returns the number of its stream. Only while `room`. Raises Http2Error where the
         connection takes none any more."""
-        try:
-            stream: int = self._engine.send_request(indexed(fields), end_stream=ended)
-        except ngh2.NGH2Error as error:
-            raise Http2Error(REFUSED_STREAM, said(error)) from error
-        self.open.add(stream)
-        return stream
-
-    def respond(self, stream: int, fields: FieldList, ended: bool) -> None:
-        """Queues an answer's head. Nothing happens where the stream has ended, likewise below."""
-        try:
-            self._engine.send_response(stream, indexed(fields), end_stream=ended)
-        except ngh2.NGH2Error:
-            return
-
-    def interim(self, stream: int, fields: FieldList) -> None:
-        """Queues an interim answer's head (1xx)."""
-        try:
-            self._engine.send_informational_response(stream, indexed(fields))
-        except ngh2.NGH2Error:
-            return
-
-    def data(self, stream: int, data: bytes, ended: bool) -> None:
-        """Queues a piece of a body."""
-        try:
-            self._engine.send_data(stream, data, end_stream=ended)
-        except ngh2.NGH2Error:
-            return
-
-    def trailers(self, stream: int, fields: FieldList) -> None:
-        """Queues the fields after the body, which end it."""
-        try:
-            self._engine.send_trailers(stream, indexed(fields))
-        except ngh2.NGH2Error:
-            return
-
-    def end(self, stream: int) -> None:
-        """Queues the end of a body."""
-        try:
-            self._engine.end_stream(stream)
-        except ngh2.NGH2Error:
-            return
-
-    def reset(self, stream: int, code: int) -> None:
-        """Ends a stream at once, and forgets what of it is queued."""
-        if stream in self.open:
-            self._cancelled.add(stream)
-        try:
-            self._engine.reset_stream(stream, code)
-        except ngh2.NGH2Error:
-            return
-
-    def credit(self, stream: int) -> bool:
-        """All that was handed over of a stream has been passed on: so much more may come. Whether the library was told,
-        so that it may have something to say."""
-        owed = self._owed.get(stream, 0)
-        if owed < AT_ONCE:
-            return False
-        del self._owed[stream]
-        self._acknowledge(owed, stream)
-        return True
-
-    def _acknowledge(self, count: int, stream: int) -> None:
-        try:
-            self._engine.acknowledge_received_data(count, stream)
-        except ngh2.NGH2Error:
-            return  # it ends: nothing more comes
-
-    def notice(self) -> None:
-        """Tells that the connection will end: streams under way to us are still taken (the first of two GOAWAYs)."""
-        self.ending = True
-        try:
-            self._engine.send_shutdown_notice()
-        except ngh2.NGH2Error:
-            return
-
-    def goaway(self, code: int) -> None:
-        """Tells that no further stream is taken; those that are open go on."""
-        self._told = self._told or code != NO_ERROR
-        self.ending = True
-        try:
-            self._engine.send_goaway(code)
-        except ngh2.NGH2Error:
-            return
-
-    def ping(self) -> None:
-        """Asks for a sign of life."""
-        try:
-            self._engine.ping()
-        except ngh2.NGH2Error:
-            return
+        if self._dead or self._told or self._left_us or self._last >= MAX_STREAM_ID - 1:
+            raise Http2Error(REFUSED_STREAM, "the connection takes no further stream")
+        number = self._last = self._last + (2 if self._last else 1)
+        stream = self._streams[number] = Http2Stream(number, self._window_of_streams)
+        stream.begun, stream.ending = True, ended
+        stream.bare = (b":method", b"HEAD") in fields[:1]
+        self.open.add(number)
+        self._heads.append(Waiting(stream, fields, ended))
+        return number
 
     # states
 
-    def queued(self, stream: int) -> int:
-        """Bytes of a stream's body that wait: for its windows, or for the socket."""
-        try:
-            size: int = self._engine.queued_body_size(stream)
-        except ngh2.NGH2Error:
-            return 0
-        return size
-
-    def all_queued(self) -> int:
-        """The same of all streams."""
-        try:
-            size: int = self._engine.queued_body_size()
-        except ngh2.NGH2Error:
-            return 0
-        return size
-
-    def allowed(self) -> int:
-        """Streams that the peer allows to be open at once."""
-        return self._setting(MAX_STREAMS, UNKNOWN_STREAMS, 0)
-
-    def most_fields(self) -> int:
-        """Bytes of a list of fields that the peer takes (RFC 9113 §6.5.2), as it has said."""
-        return self._setting(MAX_HEADER_LIST, UNBOUNDED_FIELDS, UNBOUNDED_FIELDS)
-
-    def _setting(self, number: int, unsaid: int, ended: int) -> int:
-        try:
-            value: int = self._engine.remote_settings.get(number, unsaid)
-        except ngh2.NGH2Error:
-            return ended
-        return value
-
     def room(self) -> int:
         """How many more streams may be opened now."""
-        most = min(self.allowed(), self._bounds.streams)
-        return max(most - len(self.open), 0) if most and self._engine.can_send_request else 0
+        if self._dead or self._told or self._left_us:
+            return 0
+        return max(min(self._allowed, self._bounds.streams) - len(self.open), 0)
 
     def has_ended(self) -> bool:
         """True when nothing more is to be read or written."""
-        try:
-            return not (self._engine.want_read or self._engine.want_write)
-        except ngh2.NGH2Error:
+        if self._dead:
             return True  # what came could not be read, and nothing more will be
+        over = (self._told or self._left_us) and not self._terminated
+        return over and not (self._streams or self._control or self._heads)
 
     # hooks
 
@@ -320,81 +138,186 @@ class Http2Engine:
     def going_away(self, last: int, code: int) -> None:
         """The peer takes no further stream; those above `last` it will not answer."""
 
-    def settings_received(self) -> None:
-        """The peer has said what it allows."""
+    # ends of streams
 
-    # what the library tells
+    def _hand_over(self) -> None:
+        while self._closing:
+            closing, self._closing = self._closing, []
+            for number, code in closing:
+                self._tell_end(number, code)
 
-    def _head(self, event: Any) -> None:
+    def _tell_end(self, number: int, code: int) -> None:
+        if number in self.open:
+            self.open.discard(number)
+            self.stream_closed(number, code, self._client and code == REFUSED_STREAM)
+        else:
+            self.stream_refused(number, code)
+
+    def _close(self, stream: Http2Stream, code: int) -> None:
+        """A stream is over as of now."""
+        if self._gathered:
+            self._hand_over_gathered(stream.number)
+        if not stream.closed:
+            self._drop(stream)
+            self._tell_end(stream.number, code)
+
+    def _break(self, stream: Http2Stream, code: int) -> None:
+        """A stream breaks a rule."""
+        if self._gathered:
+            self._hand_over_gathered(stream.number)
+        if not stream.closed:
+            self._reset(stream, code)
+            self._count_broken(code)
+
+    def _peer_reset(self, number: int, code: int) -> None:
+        stream = self._streams.get(number)
+        if stream is None:
+            self._check_known(number)
+        else:
+            self._close(stream, code)
+        self._count_reset()
+
+    def _peer_leaves(self, last: int, code: int) -> None:
+        self.going_away(last, code)
         if not self._client:
-            self.open.add(event.stream_id)
-        self.stream_head(event.stream_id, event.headers, event.end_stream)
+            return
+        for stream in list(self._streams.values()):
+            if stream.number > last or not self._was_taken(stream):
+                self._close(stream, REFUSED_STREAM)
 
-    def _data(self, event: Any) -> None:
-        stream: int = event.stream_id
-        data: bytes = event.data
+    # bodies
+
+    def _begin_body(self, number: int, length: int, flags: int, data: bytes, size: int) -> None:
+        if not number:
+            raise Http2Error(PROTOCOL_ERROR, "a body has no stream")
+        self._left -= length
+        if self._left < 0:
+            raise Http2Error(FLOW_CONTROL_ERROR, "more has come than the window of the connection")
+        stream = self._streams.get(number)
+        if stream is None or stream.whole:
+            self._give_back(length - size + len(data))
+            if stream is None:
+                self._check_known(number)
+                if not length:
+                    self._glitch()
+            else:
+                self._break(stream, STREAM_CLOSED)
+            return
+        if not stream.heard:
+            raise Http2Error(PROTOCOL_ERROR, "a body comes before its head")
+        stream.left -= length
+        if stream.left < 0:
+            raise Http2Error(FLOW_CONTROL_ERROR, "more has come than the window of a stream")
+        if length != size:
+            self._return_padding(stream, length - size)
+        ended = bool(flags & END_STREAM)
+        stream.came += size
+        if stream.announced >= 0 and (stream.came > stream.announced or (ended and stream.came != stream.announced)):
+            self._give_back(len(data))
+            self._break(stream, PROTOCOL_ERROR)
+        elif len(data) == size:
+            self._pass_on(stream, data, ended)
+        elif data:
+            self._pass_on(stream, data, False)
+
+    def _more_of_body(self, data: bytes) -> None:
+        self._body_left -= len(data)
+        stream = self._streams.get(self._body_of)
+        if stream is None:
+            self._give_back(len(data))
+        else:
+            self._pass_on(stream, data, not self._body_left and bool(self._body_flags & END_STREAM))
+
+    def _return_padding(self, stream: Http2Stream, count: int) -> None:
+        """Nobody passes padding on."""
+        self._give_back(count)
+        stream.padding += count
+        if stream.padding >= AT_ONCE:
+            self._open_window(stream, stream.padding)
+            stream.padding = 0
+
+    def _pass_on(self, stream: Http2Stream, data: bytes, ended: bool) -> None:
+        number = stream.number
+        if not (data or ended):
+            self._glitch()
+            return
+        stream.owed += len(data)
         self._pieces += 1
         if self._pieces > FEW:
-            if not event.end_stream:
-                self._gathered.setdefault(stream, []).append(data)
+            if not ended:
+                self._gathered.setdefault(number, []).append(data)
                 return
-            self._hand_over_gathered(stream)
-        self._pass_on(stream, data, event.end_stream)
+            self._hand_over_gathered(number)
+        stream.whole = ended
+        self.stream_data(number, data, ended)
+        if ended and stream.done:
+            self._close(stream, NO_ERROR)
 
-    def _trailers(self, event: Any) -> None:
-        if self._gathered:
-            self._hand_over_gathered(event.stream_id)
-        self.stream_trailers(event.stream_id, event.headers)
+    # heads
 
-    def _reset(self, event: Any) -> None:
-        self._cancelled.add(event.stream_id)
-
-    def _closed(self, event: Any) -> None:
-        stream: int = event.stream_id
-        code: int = event.error_code
-        if self._gathered:
-            self._hand_over_gathered(stream)
-        if code and stream not in self._cancelled:
-            self._broken += 1.0
-        self._cancelled.discard(stream)
-        known = stream in self.open
-        self.open.discard(stream)
-        owed = self._owed.pop(stream, 0)
-        if owed:
-            self._acknowledge(owed, stream)
-        refused = code == REFUSED_STREAM or isinstance(event.local_error, ngh2.ConnectionClosingError)
-        if known:
-            self.stream_closed(stream, code, self._client and refused)
+    def _block_came(self, number: int, flags: int, data: bytes) -> None:
+        block = self.heading = self._decoder.read(data)
+        stream = self._streams.get(number)
+        ended = bool(flags & END_STREAM)
+        if stream is None:
+            if self._client or number <= self._last:
+                self._check_known(number)
+                self._glitch()
+            else:
+                self._request_came(number, flags, block, ended)
+        elif stream.whole:
+            self._break(stream, STREAM_CLOSED)
+        elif not stream.heard:
+            self._response_came(stream, block, ended)
         else:
-            self.stream_refused(stream, code)
+            self._trailers_came(stream, block, ended)
 
-    def _goaway(self, event: Any) -> None:
-        self.ending = True
-        self.going_away(event.last_stream_id, event.error_code)
+    def _request_came(self, number: int, flags: int, block: HeaderBlock, ended: bool) -> None:
+        if not number & 1:
+            raise Http2Error(PROTOCOL_ERROR, "a client opens a stream that is not its own")
+        if self._told:
+            return  # the peer knows that it is not taken
+        self._last = number
+        if len(self.open) >= self._bounds.streams:
+            self._say_reset(number, REFUSED_STREAM)
+            self._count_broken(REFUSED_STREAM)
+            return
+        if flags & ON_ITSELF or not block.is_request() or (ended and block.length > 0):
+            self._say_reset(number, PROTOCOL_ERROR)
+            self._closing.append((number, PROTOCOL_ERROR))
+            self._count_broken(PROTOCOL_ERROR)
+            return
+        stream = self._streams[number] = Http2Stream(number, self._window_of_streams)
+        stream.heard, stream.whole, stream.announced = True, ended, block.length
+        self.open.add(number)
+        self.stream_head(number, block.fields, ended)
 
-    def _over(self, event: Any) -> None:
-        self.ending = True
-        if not self._told:
-            self.error = event.error_code
+    def _response_came(self, stream: Http2Stream, block: HeaderBlock, ended: bool) -> None:
+        status = block.status
+        final = status >= 200
+        if not block.is_response() or status == 101 or (ended and not final):
+            self._break(stream, PROTOCOL_ERROR)
+            return
+        if not final:
+            self._glitch()
+            return
+        stream.announced = 0 if stream.bare or status in _BODILESS else block.length
+        if ended and stream.announced > 0:
+            self._break(stream, PROTOCOL_ERROR)
+            return
+        stream.heard, stream.whole = True, ended
+        self.stream_head(stream.number, block.fields, ended)
+        if ended and stream.done:
+            self._close(stream, NO_ERROR)
 
-    def _settings(self, event: Any) -> None:
-        self.settings_received()
-
-
-def said(error: Exception) -> str:
-    """What a library's error says, as part of our own sentence."""
-    return str(error).removeprefix(_PREFIX)
-
-
-_HOOKS: Final[dict[Any, Callable[[Http2Engine, Any], None]]] = {
-    ngh2.DataReceived: Http2Engine._data,
-    ngh2.RequestReceived: Http2Engine._head,
-    ngh2.ResponseReceived: Http2Engine._head,
-    ngh2.TrailersReceived: Http2Engine._trailers,
-    ngh2.StreamClosed: Http2Engine._closed,
-    ngh2.StreamReset: Http2Engine._reset,
-    ngh2.ConnectionClosed: Http2Engine._over,
-    ngh2.GoAwayReceived: Http2Engine._goaway,
-    ngh2.SettingsReceived: Http2Engine._settings,
-}
-"""Event to its hook; others, interim answers among them, say nothing to a proxy."""
+    def _trailers_came(self, stream: Http2Stream, block: HeaderBlock, ended: bool) -> None:
+        short = stream.announced >= 0 and stream.came != stream.announced
+        if not ended or short or not block.is_trailers():
+            self._break(stream, PROTOCOL_ERROR)
+            return
+        if self._gathered:
+            self._hand_over_gathered(stream.number)
+        stream.whole = True
+        self.stream_trailers(stream.number, block.fields)
+        if stream.done:
+            self._close(stream, NO_ERROR)

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from proxy.contracts.field_rules import HOP_BY_HOP
 
@@ -30,6 +30,13 @@ MAX_REMEMBERED: Final = 256
 MAX_REMEMBERED_BYTES: Final = 2_048
 
 _remembered: dict[bytes, FieldList] = {}
+
+MAX_LINES: Final = 512
+"""Fields whose lines are remembered: most are said in each head, and those that are not do no harm."""
+
+MAX_LINE_BYTES: Final = 256
+
+_lines: dict[Any, bytes] = {}
 
 
 def listed(block: bytes) -> FieldList:
@@ -53,13 +60,17 @@ def listed(block: bytes) -> FieldList:
 
 def block_of(fields: FieldList) -> bytes:
     """The block of a list of fields, as it stands."""
-    parts: list[bytes] = []
-    for name, value in fields:
-        parts.append(name)
-        parts.append(b": ")
-        parts.append(value)
-        parts.append(b"\r\n")
-    return b"".join(parts)
+    pairs: Any = fields  # a pair that is only ever an `Any` is not made again
+    return b"".join([_lines.get(pair) or _line(pair) for pair in pairs])
+
+
+def _line(pair: Any) -> bytes:
+    line: bytes = b"".join((pair[0], b": ", pair[1], b"\r\n"))
+    if len(line) <= MAX_LINE_BYTES:
+        if len(_lines) >= MAX_LINES:
+            _lines.clear()
+        _lines[pair] = line
+    return line
 
 
 def size_of(fields: Sequence[tuple[bytes, bytes]]) -> int:

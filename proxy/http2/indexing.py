@@ -12,13 +12,9 @@ What is sent stays as it is: only how it is written differs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
-
-from ngh2 import NeverIndexedHeader
+from typing import Final
 
 from proxy.contracts.grpc_status import HTTP_STATUS
-from proxy.http2.fields import FieldList
 
 _CODINGS: Final = frozenset((b"identity", b"gzip", b"deflate"))
 _NONE: Final[frozenset[bytes]] = frozenset()
@@ -37,8 +33,6 @@ SHARED: Final[dict[bytes, frozenset[bytes]]] = {
 
 BINARY: Final = b"-bin"
 
-_ODD: Final[Any] = NeverIndexedHeader
-
 
 def is_shared(name: bytes, value: bytes) -> bool:
     """Whether a field may be in the table of a peer.
@@ -48,23 +42,3 @@ def is_shared(name: bytes, value: bytes) -> bool:
     """
     values = SHARED.get(name)
     return value in values if values is not None else name[-4:] != BINARY
-
-
-def indexed(fields: FieldList) -> Sequence[Any]:
-    """The fields as the library is to write them; the list itself where all of them may be in a table."""
-    for name, value in fields:
-        if not is_shared(name, value):
-            return _apart(fields)
-    return fields
-
-
-def _apart(fields: FieldList) -> list[Any]:
-    """Odd fields in a type of their own. Each is only ever an `Any`: as a pair of bytes, compiled code would hand it on
-    as a plain one."""
-    written: list[Any] = []
-    for name, value in fields:
-        if is_shared(name, value):
-            written.append((name, value))
-        else:
-            written.append(_ODD(name, value))
-    return written

@@ -12,7 +12,7 @@ The engine has refused what RFC 9113 §8 calls malformed. What it leaves open st
 from __future__ import annotations
 
 from math import inf
-from typing import Final
+from typing import Any, Final
 
 from proxy.contracts.field_rules import (
     FRAMING,
@@ -27,6 +27,7 @@ from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.message import RequestHead
 from proxy.http2.bounds import Http2Bounds
 from proxy.http2.fields import COLON, FieldList, block_of, listed, size_of
+from proxy.http2.hpack_reader import HeaderBlock
 from proxy.http2.timeout import seconds_of, written
 
 _TE_TRAILERS = (b"te", b"trailers")
@@ -77,6 +78,22 @@ class Http2RequestHead(RequestHead):
         self.listed: FieldList | None = None
 
 
+_WHOLE: Final = 1
+_BEGUN: Final = 2
+"""What a head is made for: nothing stands behind it, or something does."""
+
+
+def request_of(block: HeaderBlock, ended: bool, bounds: Http2Bounds) -> Http2RequestHead:
+    """The head of a request that has come; equal ones of a connection are one object. Raises Http2RequestError."""
+    made_for = _WHOLE if ended else _BEGUN
+    if block.made_for == made_for:
+        made: Http2RequestHead = block.made
+        return made
+    head = read_request(block.fields, ended, bounds)
+    block.made, block.made_for = head, made_for
+    return head
+
+
 def read_request(fields: tuple[tuple[bytes, bytes], ...], ended: bool, bounds: Http2Bounds) -> Http2RequestHead:
     """The head of a request. `ended`: there is nothing behind it. Raises Http2RequestError."""
     if len(fields) > bounds.fields:  # RFC 6585 §5
@@ -85,11 +102,12 @@ def read_request(fields: tuple[tuple[bytes, bytes], ...], ended: bool, bounds: H
         raise Http2RequestError("head_too_large", f"the head is larger than {bounds.head} bytes")
     special: FieldList = []
     passed: FieldList = []
-    for field in fields:
-        if field[0] in _APART:
-            special.append(field)
+    pairs: Any = fields  # a pair that is only ever an `Any` is not made again
+    for pair in pairs:
+        if pair[0] in _APART:
+            special.append(pair)
         else:
-            passed.append(field)
+            passed.append(pair)
     head = _started(special)
     _take_special(head, special, passed)
     head.listed, head.fields = passed, block_of(passed)

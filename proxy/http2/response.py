@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from proxy.contracts.field_rules import RESPONSE_SPECIAL, content_length
 from proxy.contracts.message import ResponseHead
 from proxy.http2.fields import FieldList, block_of, listed
+from proxy.http2.hpack_reader import HeaderBlock
 
 MAX_FIELDS: Final = 256
 """Fields of an answer's head, as in HTTP/1.1."""
@@ -35,6 +36,17 @@ class Http2ResponseHead(ResponseHead):
         self.listed: FieldList | None = None
 
 
+def response_of(block: HeaderBlock, ended: bool, no_body: bool) -> Http2ResponseHead:
+    """The head of an answer that has come; equal ones of a connection are one object. Raises Http2ResponseError."""
+    made_for = 1 + ended + 2 * no_body
+    if block.made_for == made_for:
+        made: Http2ResponseHead = block.made
+        return made
+    head = read_response(block.fields, ended, no_body)
+    block.made, block.made_for = head, made_for
+    return head
+
+
 def read_response(fields: tuple[tuple[bytes, bytes], ...], ended: bool, no_body: bool) -> Http2ResponseHead:
     """The head of an answer. `ended`: nothing follows; `no_body`: a HEAD was asked. Raises Http2ResponseError."""
     if len(fields) > MAX_FIELDS:  # RFC 9110 §5.4
@@ -42,17 +54,18 @@ def read_response(fields: tuple[tuple[bytes, bytes], ...], ended: bool, no_body:
     passed: FieldList = []
     length: int | None = None
     request_id = code = b""
-    for field in fields:
-        name = field[0]
+    pairs: Any = fields  # a pair that is only ever an `Any` is not made again
+    for pair in pairs:
+        name: bytes = pair[0]
         if name not in _APART:
-            passed.append(field)
+            passed.append(pair)
         elif name == b":status":
-            code = field[1]
+            code = pair[1]
         elif name == b"content-length":
-            length = content_length(field[1])
+            length = content_length(pair[1])
         elif name == b"x-request-id":
-            request_id = field[1]
-            passed.append(field)
+            request_id = pair[1]
+            passed.append(pair)
     status = _STATUSES.get(code)
     if status is None:
         raise Http2ResponseError("the status is none")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.http2 import fields as fields_module
-from proxy.http2.fields import MAX_REMEMBERED, block_of, listed, size_of
+from proxy.http2.fields import MAX_LINES, MAX_REMEMBERED, _lines, block_of, listed, size_of
 
 names = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=12).map(lambda name: f"x-{name}".encode())
 values = st.binary(max_size=20).map(lambda value: value.hex().encode())
@@ -35,3 +35,9 @@ def test_what_is_remembered_is_bounded() -> None:
 
 def test_the_size_of_a_list_counts_32_bytes_a_field() -> None:
     assert size_of(((b"ab", b"c"), (b"d", b""))) == 3 + 1 + 64
+
+
+def test_lines_that_are_remembered_are_bounded() -> None:
+    for number in range(2 * MAX_LINES):
+        assert block_of([(b"x-n", b"%d" % number)]) == b"x-n: %d\r\n" % number
+    assert len(_lines) <= MAX_LINES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from hpack import Encoder
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,11 +12,13 @@ from proxy.contracts.message import RequestHead
 from proxy.http2 import request as request_module
 from proxy.http2.bounds import Http2Bounds
 from proxy.http2.fields import listed
+from proxy.http2.hpack_reader import HpackReader
 from proxy.http2.request import (
     MAX_REMEMBERED,
     Http2RequestError,
     Http2RequestHead,
     read_request,
+    request_of,
     trailers_of,
     write_request,
 )
@@ -152,3 +155,13 @@ def test_the_length_is_that_at_hand_or_that_announced() -> None:
 def test_trailers_of_a_request_are_a_block() -> None:
     assert trailers_of(((b"x-sum", b"1"), (b"connection", b"close"), (b":path", b"/"))) == b"x-sum: 1\r\n"
     assert trailers_of(()) == b""
+
+
+def test_the_head_of_a_block_that_comes_again_is_the_same_and_a_body_behind_makes_another() -> None:
+    block = HpackReader(100, 10_000).read(Encoder().encode(BASE))
+    begun = request_of(block, False, Http2Bounds())
+    assert request_of(block, False, Http2Bounds()) is begun
+    assert begun.streamed and begun.length is None
+    whole = request_of(block, True, Http2Bounds())
+    assert not whole.streamed and whole.length == 0
+    assert whole.fields == begun.fields == read_request(BASE, False, Http2Bounds()).fields

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hpack import Encoder
 
 from proxy.contracts.message import ResponseHead
-from proxy.http2.response import Http2ResponseError, read_response, write_response
+from proxy.http2.hpack_reader import HpackReader
+from proxy.http2.response import Http2ResponseError, read_response, response_of, write_response
 
 Fields = tuple[tuple[bytes, bytes], ...]
 OK: Fields = ((b":status", b"200"),)
@@ -61,3 +63,12 @@ def test_a_head_is_written_for_a_client() -> None:
         (b"content-length", b"3"),
     ]
     assert write_response(ResponseHead(204), b"", b"") == [(b":status", b"204")]
+
+
+def test_the_head_of_a_block_that_comes_again_is_the_same_for_the_same_question() -> None:
+    block = HpackReader(100, 10_000).read(Encoder().encode([(b":status", b"200"), (b"content-length", b"3")]))
+    begun = response_of(block, False, False)
+    assert response_of(block, False, False) is begun
+    assert not begun.bodiless and response_of(block, True, True).bodiless
+    with pytest.raises(Http2ResponseError):
+        response_of(block, True, False)

@@ -21,7 +21,7 @@ from tests.support.raw_frames import (
 )
 
 STREAM_CLOSED, FRAME_SIZE_ERROR, COMPRESSION_ERROR = 5, 6, 9
-"""Codes (RFC 9113 §7) that we never say ourselves: the library does."""
+"""Codes (RFC 9113 §7) that nobody but the engine says."""
 
 
 class Socket(asyncio.Transport):

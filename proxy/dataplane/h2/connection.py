@@ -14,8 +14,9 @@ from typing import Final, cast
 from proxy.dataplane.h1.narrow import narrow
 from proxy.dataplane.unexpected import unexpected
 from proxy.http2.bounds import Http2Bounds
-from proxy.http2.codes import NO_ERROR, name_of
-from proxy.http2.engine import MOST, Http2Engine, Http2Error
+from proxy.http2.codes import Http2Error
+from proxy.http2.engine import Http2Engine
+from proxy.http2.outbound import MOST
 
 
 class Turn:
@@ -92,7 +93,6 @@ class Http2Connection(Http2Engine, asyncio.Protocol):
             self.feed(data, now)
             self.handed_over()
         except Http2Error as error:
-            self.error = NO_ERROR  # told once
             self.broken(error)
         finally:
             self.feeding = False
@@ -168,12 +168,8 @@ class Http2Connection(Http2Engine, asyncio.Protocol):
         """What could be written was."""
 
     def finished(self) -> None:
-        """Both sides have nothing more to say. The library tells what was wrong once its GOAWAY was written."""
-        error, self.error = self.error, NO_ERROR
-        if error:
-            self.broken(Http2Error(error, f"the connection ended: {name_of(error)}"))
-        else:
-            self.transport.close()
+        """Both sides have nothing more to say."""
+        self.transport.close()
 
     def look_at_waiters(self) -> None:
         """Streams that waited may go on."""

@@ -32,11 +32,9 @@ from proxy.dataplane.shared import Shared
 from proxy.dataplane.states import QUEUED
 from proxy.dataplane.unexpected import unexpected
 from proxy.http2.bounds import EARNED_BYTES, MAX_IDLE_FRAMES, STREAMS, Http2Bounds
-from proxy.http2.codes import ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR
-from proxy.http2.cursor import FrameCursor
-from proxy.http2.engine import Http2Error
+from proxy.http2.codes import ENHANCE_YOUR_CALM, NO_ERROR, Http2Error
 from proxy.http2.fields import FieldList
-from proxy.http2.request import Http2RequestError, read_request, refused_head, trailers_of
+from proxy.http2.request import Http2RequestError, refused_head, request_of, trailers_of
 
 OPEN: Final = 0
 """Requests are taken."""
@@ -46,10 +44,6 @@ TOLD: Final = 1
 
 LEAVING: Final = 2
 """No further request is taken."""
-
-
-FLOODS: Final = (ENHANCE_YOUR_CALM, INTERNAL_ERROR)
-"""Codes with which a connection ends that does too much of something; the library has the second for resets."""
 
 
 def take_over(shared: Shared, client: ClientConnection, transport: asyncio.Transport, data: bytes, now: float) -> None:
@@ -66,7 +60,6 @@ class Http2Downstream(Http2Connection, ClientConnection):
 
     __slots__ = (
         "_calm",
-        "_cursor",
         "_ending",
         "_half",
         "_introduction",
@@ -91,7 +84,7 @@ class Http2Downstream(Http2Connection, ClientConnection):
         self._since = monotonic()
         if bounds.connection_age is not None:
             self._retires = self._since + spread(bounds.connection_age)
-        self._cursor, self._watched, self._half = FrameCursor(), False, False
+        self._watched = self._half = False
         self._unread, self._read_at = 0, self._since
         self._calm = self._since  # when idle frames were last counted
         self._ending: list[Http2ClientStream] = []
@@ -107,14 +100,8 @@ class Http2Downstream(Http2Connection, ClientConnection):
     def read(self, data: bytes, now: float) -> None:
         if self.closed:
             return
-        cursor = self._cursor
-        cursor.follow(data, now)
-        if cursor.idle > MAX_IDLE_FRAMES and self._is_idle_beyond(now):
-            self.now = now
-            self.broken(Http2Error(ENHANCE_YOUR_CALM, "too many frames that ask for nothing"))
-            return
         super().read(data, now)
-        half = self._cursor.since < inf and not self.closed
+        half = self.since < inf and not self.closed
         if half or self._half:
             self._note_half(half, now)
 
@@ -133,9 +120,8 @@ class Http2Downstream(Http2Connection, ClientConnection):
         most, rate = self._bounds.idle
         earned = self.wrote // EARNED_BYTES + int((now - self._calm) * rate)
         self.wrote, self._calm = 0, now
-        cursor = self._cursor
-        cursor.idle = max(cursor.idle - earned, 0)
-        return cursor.idle > most
+        self.idle = max(self.idle - earned, 0)
+        return self.idle > most
 
     def _cut(self) -> None:
         """Ends all exchanges: the client hears no answer any more."""
@@ -152,6 +138,8 @@ class Http2Downstream(Http2Connection, ClientConnection):
     def handed_over(self) -> None:
         """The pieces of one read leave together, to each model server. What was taken back in the same read has not
         even started."""
+        if self.idle > MAX_IDLE_FRAMES and self._is_idle_beyond(self.now):
+            raise Http2Error(ENHANCE_YOUR_CALM, "too many frames that ask for nothing")
         ending, self._ending = self._ending, []
         for stream in ending:
             exchange = stream.exchange
@@ -166,17 +154,17 @@ class Http2Downstream(Http2Connection, ClientConnection):
             exchange.flush_request()
 
     def written(self) -> None:
-        waits = self.blocked or self._cursor.size > COUNTED or self.all_queued() > 0
+        waits = self.blocked or self.size > COUNTED or self.all_queued() > 0
         if waits != self._watched:
             self._watched = waits
             memory = self._shared.memory
             memory.watch(self) if waits else memory.forget(self)
 
     def unsent(self) -> int:
-        return super().unsent() + 2 * self._cursor.size
+        return super().unsent() + 2 * self.size
 
     def broken(self, error: Http2Error) -> None:
-        reason = "http2_flood" if error.code in FLOODS else "bad_request"
+        reason = "http2_flood" if error.code == ENHANCE_YOUR_CALM else "bad_request"
         self._shared.tally.malformed.note("", "", str(error), self.now)
         self._shared.tally.rejected("", reason)
         self._end(error.code, self.now)
@@ -185,7 +173,7 @@ class Http2Downstream(Http2Connection, ClientConnection):
 
     def stream_head(self, stream: int, fields: tuple[tuple[bytes, bytes], ...], ended: bool) -> None:
         try:
-            head = read_request(fields, ended, self._bounds)
+            head = request_of(self.heading, ended, self._bounds)
         except Http2RequestError as error:
             self._refuse(stream, error, list(fields), ended)
             return
@@ -280,7 +268,7 @@ class Http2Downstream(Http2Connection, ClientConnection):
             if quiet > times.linger:
                 self.transport.abort()
             return
-        if now - self._cursor.since > times.head:
+        if now - self.since > times.head:
             shared.tally.rejected("", "head_timeout")
             self._end(NO_ERROR, now)
             return

@@ -1,10 +1,9 @@
 """Clients that have sent half of a block of fields: what that holds is not seen from here, so they are few.
 
-A byte of a block may stand for a field of 4 KiB (RFC 7541 §2.3.2), and what the library has read of a block it holds:
-up to `HARD` times the largest head, 256 KiB, whatever came of it on the wire. A block whose end does not come is ended
-by `client.head_timeout`. Before that a further one takes the place of the one that has waited longest, where there are
-more than `MOST`, or more than `PATIENT` and it is older than `GRACE`. Heads of honest clients are whole within
-milliseconds.
+A block is read once it is whole, and what has come of it is held until then: up to a frame and `MAX_CONTINUATIONS`
+more, about 150 KB. A block whose end does not come is ended by `client.head_timeout`. Before that a further one takes
+the place of the one that has waited longest, where there are more than `MOST`, or more than `PATIENT` and it is older
+than `GRACE`. Heads of honest clients are whole within milliseconds.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Final
 from proxy.dataplane.ports import ClientConnection
 
 MOST: Final = 128
-"""Half-sent blocks at a time in a worker: 32 MiB at worst."""
+"""Half-sent blocks at a time in a worker: 19 MB at worst."""
 
 PATIENT: Final = 32
 GRACE: Final = 1.0

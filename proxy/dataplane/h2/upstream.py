@@ -1,7 +1,7 @@
 """A connection to a model server that speaks HTTP/2, and its streams.
 
-1. Streams are counted against what the server allows, since the library would queue further ones in silence; one is
-   taken from the moment it was lent.
+1. Streams are counted against what the server allows, since nothing may wait here unseen; one is taken from the moment
+   it was lent.
 2. An answer is credited when its user has taken it and its client keeps up: a slow client stops its own stream.
 3. After a GOAWAY, beyond its age, or where its name leads elsewhere, no further stream is opened; those open finish.
 4. Only a stream that the server has refused, or that its GOAWAY left out, was not worked on for sure.
@@ -32,11 +32,10 @@ from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, Str
 from proxy.dataplane.trust import IN_CLEAR, Trust
 from proxy.dataplane.unexpected import unexpected
 from proxy.http2.bounds import MAX_STREAM_ID, STREAMS, Http2Bounds
-from proxy.http2.codes import CANCEL, NO_ERROR, name_of
-from proxy.http2.engine import Http2Error
+from proxy.http2.codes import CANCEL, NO_ERROR, Http2Error, name_of
 from proxy.http2.fields import FieldList, listed
 from proxy.http2.request import NO_ANSWER_TRAILERS, Http2RequestHead, trailers_of, write_request
-from proxy.http2.response import MAX_FIELDS, Http2ResponseError, read_response
+from proxy.http2.response import MAX_FIELDS, Http2ResponseError, response_of
 
 HIGH: Final = 64 * 1024
 """Bytes of a request that wait for its server before its client does."""
@@ -217,7 +216,7 @@ class Http2ServerStream(Waiter, ServerStream):
             return
         user.read_at = now
         try:
-            head = read_response(fields, ended, self._head_only)
+            head = response_of(self.connection.heading, ended, self._head_only)
         except Http2ResponseError as error:
             self._broken("malformed", str(error))
             return

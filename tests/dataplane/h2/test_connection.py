@@ -9,7 +9,7 @@ import pytest
 from proxy.contracts.build import build
 from proxy.dataplane.h2.connection import TURN, Http2Connection, Waiter
 from proxy.http2.bounds import Http2Bounds
-from proxy.http2.engine import Http2Error
+from proxy.http2.codes import Http2Error
 
 if build() == "compiled":
     pytest.skip("the connection here is a base of the compiled one", allow_module_level=True)

@@ -705,8 +705,8 @@ sends(
     lambda p: resized(p, b"\x3f\xe2\x1f"),
 )
 
-OVER = "the library keeps nothing of streams that are over: what comes on one of them is thrown away unread"
-NO_PRIORITIES = "RFC 9113 §5.3.2 has no priorities any more: the library does not read these frames"
+OVER = "nothing is kept of streams that are over: what comes on one of them is thrown away unread"
+NO_PRIORITIES = "RFC 9113 §5.3.2 has no priorities any more: we do not read these frames"
 
 OTHERWISE: dict[tuple[str, str], tuple[Verdict, str]] = {
     ("http2/5.1", "closed: Sends a DATA frame after sending RST_STREAM frame"): (IGNORED, OVER),

@@ -434,8 +434,8 @@ OURS: dict[tuple[str, str], tuple[Verdict, str, Made]] = {
 }
 """Of servers that h2spec does not ask for."""
 
-OVER = "the library keeps nothing of streams that are over: what comes on one of them is thrown away unread"
-NO_PRIORITIES = "RFC 9113 §5.3.2 has no priorities any more: the library does not read these frames"
+OVER = "nothing is kept of streams that are over: what comes on one of them is thrown away unread"
+NO_PRIORITIES = "RFC 9113 §5.3.2 has no priorities any more: we do not read these frames"
 
 OTHERWISE: dict[tuple[str, str], tuple[Verdict, str]] = {
     ("5.1", f"closed: Sends a DATA {AFTER}"): (IGNORED, OVER),
