@@ -373,13 +373,18 @@ def selection(text: str) -> str:
 
 
 _PARTS = r"(?:/(?:[^~/]|~[01])*)"
-REDACTION = re.compile(rf"/(?:(?:request|answer|primary|candidate){_PARTS}*|(?:query|header){_PARTS}?)")
+REDACTION = re.compile(
+    rf"/(?:(?:request|answer|primary|candidate){_PARTS}*|(?:query|header|label){_PARTS}?|path/(?:[0-9]{{1,3}}|\*)|request_id)"
+)
 
 
 def redaction(text: str) -> str:
     """Where something is redacted before it is captured: a JSON pointer below a part of an exchange."""
     if not REDACTION.fullmatch(text):
-        raise Refused("a pointer such as /request/age, /answer/choices/*/message, /query/user or /header/content-type")
+        raise Refused(
+            "a pointer such as /request/age, /answer/choices/*/message, /query/user, /header/content-type, /path/2, "
+            "/request_id or /label"
+        )
     return text
 
 

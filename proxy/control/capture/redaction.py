@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, field
@@ -23,7 +23,13 @@ from proxy.payload.decode import decode
 from proxy.payload.redaction.body import redacted
 from proxy.payload.redaction.digest import Digest
 from proxy.payload.redaction.document import Uncertain
-from proxy.payload.redaction.places import redacted_fields, redacted_path
+from proxy.payload.redaction.places import (
+    redacted_fields,
+    redacted_id,
+    redacted_label,
+    redacted_path,
+    redacted_segments,
+)
 from proxy.payload.redaction.rules import RedactionRule, Side, rules_of
 
 OF_TEXT = frozenset(("text", "finish", "tools"))
@@ -71,17 +77,31 @@ class Redaction:
         rules = self._rules.get(record.route)
         if rules is None:
             gone: dict[str, Any] = {"request": None, "response": None, "beginning": b"", "ending": b"", "detail": ""}
-            gone |= {"path": record.path.partition("?")[0], "key": self._digest.number(record.key)}
+            path, _ = redacted_segments(record.path.partition("?")[0], _of_side(self._common, "path"), self._digest)
+            gone |= {"path": path, "key": self._digest.number(record.key)}
+            gone["request_id"] = self.request_id(record.request_id)
             held = {side: "no_rules" for side in ("request", "response") if getattr(record, side) is not None}
             return RedactedLeg(replace(record, **gone), (), held)
         if not rules:
             return RedactedLeg(record)
         return self._of(record, rules)
 
+    def request_id(self, request_id: str) -> str:
+        """The id of a request, as it is written with its legs and its label."""
+        return redacted_id(request_id, _of_side(self._common, "request_id"), self._digest)[0]
+
+    def label(self, label: Any) -> Any:
+        """A label as it may be written; None: nothing of it."""
+        return redacted_label(label, _of_side(self._common, "label"), self._digest)
+
     def _of(self, record: Record, rules: tuple[RedactionRule, ...]) -> RedactedLeg:
         asked, answer = _of_side(rules, "request"), _of_side(rules, "answer")
         values: dict[str, Any] = {"key": self._digest.number(record.key)}
-        values["path"], found = redacted_path(record.path, _of_side(rules, "query"), self._digest)
+        path, found = redacted_path(record.path, _of_side(rules, "query"), self._digest)
+        values["path"], more = redacted_segments(path, _of_side(rules, "path"), self._digest)
+        found += more
+        values["request_id"], more = redacted_id(record.request_id, _of_side(rules, "request_id"), self._digest)
+        found += more
         held: dict[str, str] = {}
         if asked or answer:
             values["detail"] = ""
@@ -125,7 +145,7 @@ class Redaction:
         return leg
 
 
-def _of_side(rules: tuple[RedactionRule, ...], side: Side) -> list[RedactionRule]:
+def _of_side(rules: Sequence[RedactionRule], side: Side) -> list[RedactionRule]:
     return [rule for rule in rules if rule.side == side]
 
 

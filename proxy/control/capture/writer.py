@@ -116,9 +116,16 @@ class CaptureWriter:
             for request_id, label in labels:
                 known = hash(request_id) in self._ids
                 self.labels["written" if known else "unknown"] += 1
-                line = line_of(LabelLine(label=label, request_id=request_id, at=now)) if known else b""
+                line = self._label_line(request_id, label, now) if known else b""
                 if 0 < len(line) <= file.capacity:
                     file.append([line], now)
+
+    def _label_line(self, request_id: str, label: Any, now: float) -> bytes:
+        """The line of a label; b"" where nothing may be written of it, or nobody could tell whose it is."""
+        label, request_id = self._redaction.label(label), self._redaction.request_id(request_id)
+        if label is None or not request_id:
+            return b""
+        return line_of(LabelLine(label=label, request_id=request_id, at=now))
 
     def look(self, now: float) -> None:
         """Lets go of what is too old at this Unix time."""

@@ -1,12 +1,58 @@
-"""Rules on the query of a path and on header fields, and the fields of a body that has changed."""
+"""Rules on a path, its query, ids, labels and header fields, and the fields of a body that has changed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import unquote_plus
+from typing import Any
+from urllib.parse import unquote, unquote_plus
 
 from proxy.payload.redaction.digest import Digest
 from proxy.payload.redaction.rules import EVERY, RedactionRule
+
+DROPPED = "-"
+"""In place of a segment of a path: what follows keeps its place."""
+
+
+def redacted_segments(path: str, rules: Sequence[RedactionRule], digest: Digest) -> tuple[str, tuple[str, ...]]:
+    """A path by the rules of side `path`, and the pointers of those that found something; its query stays.
+
+    >>> from proxy.payload.redaction.rules import rule_of
+    >>> redacted_segments("/users/ada/score?top=3", [rule_of("/path/1", "drop")], Digest(b""))
+    ('/users/-/score?top=3', ('/path/1',))
+    """
+    where, mark, query = path.partition("?")
+    if not rules or not where:
+        return path, ()
+    segments, found = where.removeprefix("/").split("/"), []
+    for at, segment in enumerate(segments):
+        rule = next((each for each in rules if _names(each, str(at))), None)
+        if rule is not None and segment:
+            found.append(rule.pointer)
+            segments[at] = digest.text(unquote(segment).encode()) if rule.action == "hash" else DROPPED
+    return f"/{'/'.join(segments)}{mark}{query}", tuple(dict.fromkeys(found))
+
+
+def redacted_id(request_id: str, rules: Sequence[RedactionRule], digest: Digest) -> tuple[str, tuple[str, ...]]:
+    """A request's id by the rules of side `request_id`, and the pointers of those that found it."""
+    if not rules or not request_id:
+        return request_id, ()
+    rule = rules[0]
+    return digest.text(request_id.encode()) if rule.action == "hash" else "", (rule.pointer,)
+
+
+def redacted_label(label: Any, rules: Sequence[RedactionRule], digest: Digest) -> Any:
+    """A label by the rules of side `label`: of the whole, or of members of an object; None: nothing is left of it."""
+    for rule in rules:
+        if not rule.parts:
+            label = digest.value(label) if rule.action == "hash" else None
+        elif isinstance(label, dict):
+            kept = {name: value for name, value in label.items() if not _names(rule, name)}
+            label = (
+                kept
+                if rule.action == "drop"
+                else {name: value if name in kept else digest.value(value) for name, value in label.items()}
+            )
+    return label
 
 
 def redacted_path(path: str, rules: Sequence[RedactionRule], digest: Digest) -> tuple[str, tuple[str, ...]]:

@@ -1,7 +1,8 @@
 """Rules of redaction: a pointer, and what is done where it leads.
 
-The first part of a pointer says where: `/request` and `/answer` are bodies, `/query` the query of the path, `/header`
-header fields. What follows leads into it (RFC 6901), and `*` stands for every member of an object or a list.
+The first part of a pointer says where: `/request` and `/answer` are bodies, `/path` the segments of the path, from 0,
+`/query` its query, `/header` header fields, `/request_id` the id of the request, and `/label` what feedback said. What
+follows leads into it (RFC 6901), and `*` stands for every member of an object or a list.
 
 One part alone, such as `/request/age`, names a feature rather than a place: the tensor of that name, in JSON or raw,
 the column of a data frame, and the members of objects of that name, however deep. So do the pointers of
@@ -19,7 +20,7 @@ from msgspec import Struct
 from proxy.contracts.bounds import MAX_NAME, shortened
 
 Action = Literal["drop", "hash"]
-Side = Literal["request", "answer", "query", "header"]
+Side = Literal["request", "answer", "query", "header", "path", "request_id", "label"]
 
 SIDES: dict[str, Side] = {side: side for side in get_args(Side)} | {"primary": "answer", "candidate": "answer"}
 """Where the first part of a pointer leads. The answers of a primary and of a candidate are redacted alike: which is

@@ -7,12 +7,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from proxy.contracts.operation import Capture
 from proxy.contracts.record import Record
 from proxy.contracts.settings import RouteSettings
+from proxy.control.capture.format import Captured, LabelLine
 from proxy.control.capture.reading import CaptureFiles
 from proxy.control.capture.redaction import Redaction
 from proxy.control.capture.writer import CaptureWriter
@@ -123,3 +125,61 @@ def test_an_error_may_quote_the_request(tmp_path: Path) -> None:
     one = leg(status=422, response=quoted, detail=f"user is {SECRET}")
     data, (_, kept) = written(tmp_path, {"/request/user": "drop", "/query": "drop"}, [route()], one)
     assert SECRET.encode() not in data and kept.withheld == {"response": "error"}
+
+
+OURS = frozenset(("route", "version", "role", "failure", "method", "incarnation", "stratum", "redacted", "withheld"))
+"""Texts of a line that no client chose: names of the configuration, words of ours, a method that was admitted."""
+
+EVERYTHING = {
+    "/request": "drop", "/answer": "drop", "/query": "drop", "/header": "drop", "/path/*": "drop",
+    "/request_id": "hash", "/label": "drop",
+}  # fmt: skip
+
+
+def test_every_field_of_a_line_can_be_redacted(tmp_path: Path) -> None:
+    """A field that is new and holds what a client or a version said has no rule yet, and fails here."""
+    told: dict[str, Any] = {}
+    for each in msgspec.structs.fields(Record):
+        kinds = str(each.type)
+        if each.name not in OURS and ("str" in kinds or "bytes" in kinds):
+            told[each.name] = SECRET if "str" in kinds else SECRET.encode()
+    told |= {"path": f"/v1/{SECRET}?q={SECRET}", "request_fields": b"content-type: %b\r\n" % SECRET.encode()}
+    told |= {"response_fields": told["request_fields"]}
+    assert {"request_id", "path", "detail", "request", "response", "beginning", "ending"} <= told.keys()
+    data, (_, *legs) = written(tmp_path, EVERYTHING, [route()], leg(**told))
+    assert SECRET.encode() not in data and legs
+    assert base64.b64encode(SECRET.encode())[:8] not in data
+    assert legs[0].path == "/-/-"
+    assert set(EVERYTHING) - {"/label"} == set(legs[0].redacted) | {"/request", "/answer"}
+
+
+def test_fields_of_a_line_that_are_not_of_a_record_are_ours() -> None:
+    own = set(Captured.__struct_fields__) - set(Record.__struct_fields__)
+    assert own == {"worker", "incarnation", "weight", "stratum", "extra", "redacted", "withheld"}
+
+
+def test_labels_are_redacted_with_the_ids_of_their_requests(tmp_path: Path) -> None:
+    def kept(**redact: str) -> list[LabelLine]:
+        writer, place = CaptureWriter(), tmp_path / "labels"
+        place.unlink(missing_ok=True)
+        rules = {f"/{name.replace('_of_', '/')}": action for name, action in redact.items()}
+        writer.use(Capture(100.0, str(place), 1 << 20, True, redact=rules, redact_key="k"), [route()])
+        writer.take([leg(request_id=SECRET)], (0, "a"))
+        writer.label([(SECRET, {"user": SECRET, "y": 1})], 5.0)
+        writer.close()
+        files = CaptureFiles([place])
+        (only,) = files.legs()
+        labels = list(files.labels())
+        assert all(each.request_id == only.request_id for each in labels)
+        return labels
+
+    assert [each.label for each in kept(label_of_user="drop", request_id="hash")] == [{"y": 1}]
+    (hashed,) = kept(label_of_user="hash", request_id="hash")
+    assert hashed.label["y"] == 1 and hashed.label["user"] != SECRET != hashed.request_id
+    assert kept(label="drop") == [] == kept(request_id="drop")
+
+
+def test_routes_that_are_gone_are_redacted_by_the_rules_of_all(tmp_path: Path) -> None:
+    redact = {"/path/1": "hash", "/request_id": "drop"}
+    _, (_, only) = written(tmp_path, redact, [], leg(path=f"/v1/{SECRET}", request_id=SECRET))
+    assert only.path.startswith("/v1/") and SECRET not in only.path and only.request_id == ""

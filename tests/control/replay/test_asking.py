@@ -72,3 +72,9 @@ def test_a_failure_is_no_answer() -> None:
     failed = replace(live(b""), status=0, failure="reset", body=None)
     copy = legs_of(Replayed(exchange(4), failed), "v1", "v2")[-1]
     assert (copy.status, copy.failure, copy.response) == (0, "reset", None)
+
+
+def test_an_id_that_was_redacted_spoils_nothing() -> None:
+    compared = Compared(())
+    assert not compared.spoilt_by("/request_id")
+    assert compared.spoilt_by("/path/1") and compared.spoilt_by("/query/user")
