@@ -14,7 +14,7 @@ from tests.support.top_pictures import arm, line, route
 class CannedApi(Serving):
     """`asked` are the paths with their queries so far, `tokens` what came with them."""
 
-    def __init__(self, scope: str = "sidecar") -> None:
+    def __init__(self) -> None:
         super().__init__(_Handler)
         self.now = time.time()
         self.asked: list[str] = []
@@ -27,7 +27,7 @@ class CannedApi(Serving):
         card = {"metrics": [line("error_rate", 3.4539)], "at_rollback": [], "false_alarm": 0.001}
         series = [_requests("v1", "primary", 90), _requests("v2", "canary", 10)]
         self.documents: dict[str, Any] = {
-            "/v1/routes": {"revision": 7, "scope": scope, "routes": routes, "workers": workers},
+            "/v1/routes": {"revision": 7, "routes": routes, "workers": workers},
             "/v1/routes/fraud/traffic": {"window": 60.0, "arms": arms},
             "/v1/routes/fraud/scorecard": card | {"false_alarm_at_rollback": 0.001},
             "/v1/routes/steady/traffic": {"window": 60.0, "arms": [arm("v1", "primary")]},

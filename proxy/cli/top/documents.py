@@ -242,7 +242,7 @@ class Seen(Struct, frozen=True):
     changes: list[ChangeDoc] = []
     """Newest first."""
     past: PastDoc | None = None
-    """None: no history is kept, or it is of this sidecar and all else of the fleet."""
+    """None: no history is kept."""
 
     def route(self, name: str) -> RouteDoc | None:
         """The route of that name; None: there is none."""

@@ -2,7 +2,7 @@
 
 | what | of what |
 |---|---|
-| rate | the last whole seconds of the history; without one, and in a fleet, the mean of the traffic's window |
+| rate | the last whole seconds of the history; without one, the mean of the traffic's window |
 | failed of n | the traffic's window: `n` are the inferences that rates are parts of |
 | evidence | the logarithm of a line's evidence over that of its threshold: the limit is breached at 1 |
 """

@@ -114,8 +114,6 @@ class Looking:
         return read(document, kind)
 
     async def _past(self, picture: Seen) -> PastDoc | None:
-        if picture.routes.scope == "fleet":
-            return None
         start = max(picture.at - PAST_SECONDS, 0.0)
         return await self._read(f"/v1/history?series={SERIES}&from={start:.0f}&to={picture.at:.0f}", PastDoc)
 

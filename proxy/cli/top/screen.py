@@ -12,6 +12,7 @@ from proxy.cli.top.tables import Row, plain
 
 FOOT_ALL = "q quit | up, down: choose | enter: open | r: look now"
 FOOT_ONE = "q quit | up, down: scroll | left: all routes | r: look now"
+OF_FLEET = "traffic, rates and latencies of this sidecar; verdicts and evidence of its fleet"
 LEAST = 3
 """Lines for routes at least, before anything stands below them."""
 BESIDE = 3
@@ -145,7 +146,7 @@ def _sidecar(picture: Seen | None) -> str:
 
 
 def _trouble(picture: Seen | None, width: int) -> list[Row]:
-    """What is wrong with the sidecar itself."""
+    """What is wrong with the sidecar itself, and of whom figures are where it is one of several."""
     if picture is None:
         return []
     routes = picture.routes
@@ -154,4 +155,5 @@ def _trouble(picture: Seen | None, width: int) -> list[Row]:
     said += [f"{routes.unsaved} changes are not stored"] if routes.unsaved else []
     wrong = routes.configuration.problems
     said += [f"the configuration file is not in force: {wrong[0].path}"] if wrong else []
-    return [plain("; ".join(said), width, "bad")] if said else []
+    scope = [plain(OF_FLEET, width, "dim")] if routes.scope == "fleet" else []
+    return [*scope, *([plain("; ".join(said), width, "bad")] if said else [])]

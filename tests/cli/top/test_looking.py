@@ -55,12 +55,6 @@ def test_a_part_that_is_not_there_is_left_out(part: str) -> None:
     assert bool(picture.changes) == (part != "/v1/audit")
 
 
-def test_of_a_fleet_the_history_of_one_sidecar_is_not_asked_for() -> None:
-    with CannedApi(scope="fleet") as api:
-        assert looks(api)[0].past is None
-        assert not any(path.startswith("/v1/history") for path in api.asked)
-
-
 def test_a_refusal_has_its_status_and_the_api_s_words() -> None:
     with CannedApi() as api:
         api.refused["/v1/routes"] = 401

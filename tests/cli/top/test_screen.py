@@ -143,3 +143,9 @@ def test_no_route_and_a_route_that_is_not_there() -> None:
     empty = screen_of(picture(routes=routes()))
     empty.press("down")
     assert empty.chosen == ""
+
+
+def test_in_a_fleet_it_is_said_whose_figures_they_are() -> None:
+    text = shown(screen_of(many(1, scope="fleet", fleet="prod")))
+    assert text[1] == "traffic, rates and latencies of this sidecar; verdicts and evidence of its fleet"
+    assert not any(line.startswith("traffic, rates") for line in shown(screen_of(many(1))))
