@@ -5,6 +5,7 @@ Commands (`python -m loadtests.NAME`):
 - `bench`: everything (`make bench`); `mirror`: the cases to watch with every change
 - `versus`: two builds of Penumbra side by side, before and after a change
 - `hotpath`: a profile of the busy proxy; `analysis`: the cost of analysing one exchange; `replaying`: of a replay
+- `history_cost`: what the history costs control
 - `soak`: memory flat, descriptors flat, counters exact; `statistics`: false alarms and delays, simulated
 - `figures`: the figures of docs/cost.md from a run's JSON; `pytest loadtests/micro`: single functions
 

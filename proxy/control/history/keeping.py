@@ -1,8 +1,8 @@
-"""The door of the history: seconds become blocks, blocks minutes, minutes ten minutes; answers are read from them.
+"""The door of the history: seconds become blocks, blocks longer steps, and answers are read from all of them.
 
     tick → gather ─┐ each second
     engine, board → gauges → step → block of ten seconds → shelf → archive
-                                       └ joined: minute → ten minutes, each in its own block
+                                       └ joined: ten seconds → minute → ten minutes, each in its own block
 
 - Steps are seconds of Unix time; they go on by the monotonic clock, so no step is longer or comes twice while this
   process lives, whatever becomes of the wall clock.
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import pairwise
 
 from proxy.contracts.record import Tick
 from proxy.control.engine import Engine
@@ -21,11 +22,11 @@ from proxy.control.history.gauges import Gauges
 from proxy.control.history.marks import Marks
 from proxy.control.history.shelf import Block, Shelf
 from proxy.control.history.steps import TimeStep, encode, joined, packed, unpacked
-from proxy.control.history.tiers import MINUTES, SECONDS, TENS, TIERS, Tier
+from proxy.control.history.tiers import SECONDS, TENS, TIERS, Tier
 from proxy.stats.board import Board
 
-MAX_JOINED_AT_ONCE = 4
-"""Longer steps that are made in one look: some 2 ms each at full load."""
+MAX_JOINED_AT_ONCE = 8
+"""Longer steps that are made in one look: some half a millisecond each."""
 
 ARMS_AT_LEAST = 3
 """Arms that a route is taken to have when it is decided which routes are followed."""
@@ -124,17 +125,14 @@ class History:
             self._open.setdefault(name, []).append(encode(step))
 
     def _end_block(self, second: int) -> None:
-        minute = self._block - self._block % MINUTES.step
-        over = second >= minute + MINUTES.step
         for name, steps in self._open.items():
             self.shelf.put(Block(SECONDS.step, name, self._block, packed(steps)))
-        if over:
-            names = {block.route for block in self.shelf.all(SECONDS.step, minute, minute + MINUTES.step)}
-            self._due.extend((MINUTES, name, minute) for name in sorted(names))
-            ten = minute - minute % TENS.step
-            if second >= ten + TENS.step:
-                names |= {block.route for block in self.shelf.all(MINUTES.step, ten, ten + TENS.step)}
-                self._due.extend((TENS, name, ten) for name in sorted(names))
+        for place, tier in enumerate(TIERS[1:], 1):
+            start = self._block - self._block % tier.step
+            if second < start + tier.step:
+                break
+            names = {b.route for finer in TIERS[:place] for b in self.shelf.all(finer.step, start, start + tier.step)}
+            self._due.extend((tier, name, start) for name in sorted(names))
         self._open = {}
         self._block = second - second % SECONDS.block
 
@@ -162,7 +160,7 @@ class History:
 
     def forget_stored(self) -> None:
         """Lets go of blocks that are stored, and that no longer step is to be made of any more."""
-        for tier, finer in ((MINUTES, SECONDS), (TENS, MINUTES)):
+        for finer, tier in pairwise(TIERS):
             self.shelf.let_go(finer.step, min(self.whole(tier), self._block - self._block % tier.step), stored=True)
         self.shelf.let_go(TENS.step, self._block, stored=True)
 

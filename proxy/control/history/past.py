@@ -19,7 +19,7 @@ from proxy.control.history.archive import ArchiveError, StepArchive
 from proxy.control.history.keeping import History, Part
 from proxy.control.history.shelf import Block
 from proxy.control.history.steps import TimeStep
-from proxy.control.history.tiers import MINUTES, SECONDS, TENS, Tier
+from proxy.control.history.tiers import MINUTES, SECONDS, TIERS, Tier
 from proxy.stats.board import Board
 
 log = logging.getLogger("penumbra.history")
@@ -30,6 +30,8 @@ TRIM_SECONDS = 60.0
 """Seconds between two looks for steps that are too old."""
 PATIENCE = 10.0
 """Seconds until a file that could not be used is tried again."""
+MARGIN = 120.0
+"""Seconds that steps are kept beyond what is said, so that an answer about just so long has them from its beginning."""
 ENDING = ".history"
 """What the file is called after the name of the state file."""
 
@@ -86,8 +88,8 @@ class Past:
             return
         history.look(now)
         if self._archive is None:
-            history.shelf.let_go(SECONDS.step, history.until - int(self._kept.seconds))
-            history.shelf.let_go(MINUTES.step, history.until - int(self._kept.minutes))
+            for step, before in self._oldest(history.until).items():
+                history.shelf.let_go(step, int(before))
         elif now >= self._due and (self._task is None or self._task.done()):
             self._due = now + WRITE_SECONDS
             self._task = asyncio.get_running_loop().create_task(self.store(now))
@@ -142,8 +144,8 @@ class Past:
             history.joins = True
 
     def _oldest(self, now: float) -> dict[int, float]:
-        kept = self._kept
-        return {SECONDS.step: now - kept.seconds, MINUTES.step: now - kept.minutes, TENS.step: now - kept.minutes}
+        short, long = now - self._kept.seconds - MARGIN, now - self._kept.minutes - MARGIN
+        return {tier.step: short if tier.step < MINUTES.step else long for tier in TIERS}
 
     def _fail(self, why: str, now: float) -> None:
         self.errors += 1
@@ -181,7 +183,7 @@ class Past:
     def seconds_from(self, now: float) -> float:
         """Unix seconds from which on there are steps of a second: as configured, or as far as memory goes. `now`: Unix
         seconds."""
-        kept = now - self._kept.seconds
+        kept = now - self._kept.seconds - MARGIN / 2
         if self.history is None or (self._archive is not None and not self.faults):
             return kept
         return max(kept, self.history.shelf.gone[SECONDS.step])

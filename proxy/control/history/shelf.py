@@ -1,13 +1,15 @@
 """Blocks of steps in memory: those that are not stored yet, and as many of the newest as have room.
 
-Bounded by `MAX_BYTES` in all. When it is full the oldest block of the finest tier goes first; one that was not stored
-is lost then, and counted: its stretch is a gap in short steps, and is still in the longer ones.
+Bounded by `MAX_BYTES` in all. When it is full the oldest block of the finest tier goes first, of those that no longer
+step is still to be made of; one that was not stored is lost then, and counted: its stretch is a gap in short steps, and
+is still in the longer ones.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from math import inf
 
 from msgspec import Struct
 
@@ -41,11 +43,11 @@ class Block(Struct):
 class Shelf:
     """The blocks, in order of time by tier."""
 
-    __slots__ = ("_bytes", "_tiers", "gone", "lost")
+    __slots__ = ("_bytes", "_newest", "_tiers", "gone", "lost")
 
     def __init__(self) -> None:
         self._tiers: dict[int, deque[Block]] = {tier.step: deque() for tier in TIERS}
-        self._bytes = 0
+        self._bytes = self._newest = 0
         self.gone = {tier.step: 0 for tier in TIERS}
         """By tier Unix seconds before which blocks have gone from memory."""
         self.lost = 0
@@ -59,14 +61,20 @@ class Shelf:
     def put(self, block: Block) -> None:
         """Takes the newest block of its tier."""
         self._tiers[block.step].append(block)
+        self._newest = max(self._newest, block.start)
         self._bytes += len(block.body) + OVERHEAD
         while self._bytes > MAX_BYTES:
             self._drop()
 
     def _drop(self) -> None:
-        # A tier keeps what it has while a finer one has anything.
-        blocks = next(blocks for blocks in self._tiers.values() if blocks)
+        # A tier keeps what it has while a finer one has anything that no longer step is still to be made of.
+        spare = (blocks for tier, blocks in self._tiers.items() if blocks and blocks[0].start < self._needed_from(tier))
+        blocks = next(spare, None) or next(blocks for blocks in self._tiers.values() if blocks)
         self.lost += not self._pop(blocks).stored
+
+    def _needed_from(self, step: int) -> float:
+        longer = next((tier.step for tier in TIERS if tier.step > step), None)
+        return self._newest - 2 * longer if longer else inf
 
     def _pop(self, blocks: deque[Block]) -> Block:
         block = blocks.popleft()

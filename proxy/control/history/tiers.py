@@ -1,7 +1,8 @@
 """Lengths of the steps that are kept, and the step that an answer has.
 
-Seconds are kept for an hour, minutes for days; ten minutes are there so that an answer about a week does not read ten
-thousand steps. Each tier is made of the one before it (`steps.joined`), so all of them say the same of the same time.
+Seconds are kept for an hour, minutes for days; ten seconds and ten minutes are there so that an answer about an hour or
+a week does not read thousands of steps. Each tier is made of the one before it (`steps.joined`), so all of them say the
+same of the same time.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Tier(Struct, frozen=True):
     """Seconds of a block of steps, which is what is stored."""
 
 
-SECONDS, MINUTES, TENS = TIERS = (Tier(1, 10), Tier(60, 60), Tier(600, 600))
+SECONDS, TEN_SECONDS, MINUTES, TENS = TIERS = (Tier(1, 10), Tier(10, 10), Tier(60, 60), Tier(600, 600))
 
 
 def step_for(start: float, end: float, wanted: float, seconds_from: float) -> int:

@@ -28,5 +28,5 @@ def test_the_shortest_step_is_chosen(length: int, step: int) -> None:
 
 
 def test_steps_are_made_of_the_longest_that_fit() -> None:
-    assert [tier_for(step).step for step in STEPS] == [1] * 6 + [60] * 3 + [600] * 9
+    assert [tier_for(step).step for step in STEPS] == [1, 1, 1, 10, 1, 10] + [60] * 3 + [600] * 9
     assert all(finer.block <= longer.step for finer, longer in pairwise(TIERS))
