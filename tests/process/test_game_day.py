@@ -19,6 +19,7 @@ import pytest
 from selenium import webdriver
 
 from tests.process.conftest import Start
+from tests.support import axe
 from tests.support.browser import browser, needed
 from tests.support.running import Running, call, eventually
 from tests.support.upstream import Upstream
@@ -206,6 +207,7 @@ def test_a_silent_disagreement(start: Start, driver: webdriver.Chrome, a: Upstre
         for button in driver.find_elements("css selector", ".files button"):
             button.click()
         eventually(lambda: text().count(" saved") == 2, "both files of it")
+        assert not axe.SCRIPT.exists() or axe.violations(driver) == []
 
 
 def test_a_full_disk(start: Start, driver: webdriver.Chrome, a: Upstream, b: Upstream) -> None:

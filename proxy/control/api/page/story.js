@@ -170,7 +170,7 @@ export function story(told) {
     table("What happened, and the verdicts of each moment", ["when", "who", "what", "phase", "why", "verdicts"],
       told.changes.map((each) => [when(each.at), each.who, each.action, each.phase.replace("_", " "), each.why, lines(each.verdicts)])),
     moments(told.moments),
-    table("What differs between both versions", ["", told.candidate, told.primary], told.differs.map((each) =>
+    table("What differs between both versions", ["what", told.candidate, told.primary], told.differs.map((each) =>
       [each.what, each.candidate, each.primary])),
     table(`Failed requests: ${told.failed.length} of ${count(told.failed_total)} are kept`, ["request", "when", "answer",
       "the other arm", "rescued"], told.failed.map((each) => [h("code", {}, each.request_id), when(each.at),
