@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from proxy.contracts.field_rules import HOP_BY_HOP
@@ -73,7 +72,7 @@ def _line(pair: Any) -> bytes:
     return line
 
 
-def size_of(fields: Sequence[tuple[bytes, bytes]]) -> int:
+def size_of(fields: tuple[tuple[bytes, bytes], ...]) -> int:
     """The size of a list of fields (RFC 9113 §6.5.2), in bytes."""
     size = len(fields) * FIELD_OVERHEAD
     for name, value in fields:

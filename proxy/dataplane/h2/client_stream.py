@@ -159,7 +159,7 @@ class Http2ClientStream(Waiter, ClientStream):
     def takes_fields(self, block: bytes, own: int) -> bool:
         if MOST_GROWTH * len(block) <= LEAST_FIELDS - own:
             return True  # nearly all
-        return size_of(listed(block)) <= max(self.engine.most_fields(), LEAST_FIELDS) - own
+        return size_of(tuple(listed(block))) <= max(self.engine.most_fields(), LEAST_FIELDS) - own
 
     def data(self, data: bytes) -> None:
         self._data.append(data)
