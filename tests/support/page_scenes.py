@@ -67,6 +67,7 @@ def overview(requests: dict[str, list[Any]], failing: str = "") -> Document:
             {
                 "route": name,
                 "series": [
+                    s.series("observed", [1.0] * len(counts), "ratio"),
                     s.series("requests", counts, "requests", **of),
                     s.series("inferences", counts, "requests", **of),
                     s.series("outcome.failed", part, "ratio", of="inferences", counts=bad, **of),

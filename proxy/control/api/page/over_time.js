@@ -148,7 +148,7 @@ class OverTime {
     this.document = told;
     const titles = new Map((newest(`/v1/routes/${this.route}/scorecard`)?.metrics ?? []).map((each) => [each.metric, each.title]));
     const { panels: made, without, observed } = panels(told, colourOf, titles);
-    this.made = made;
+    Object.assign(this, { made, observed });
     const n = told.times.n;
     const ended = Math.max(0, Math.floor((told.until - told.from) / told.step));
     const beside = { gaps: runs(n, (at) => at < ended && !observed[at]),
@@ -214,7 +214,8 @@ class OverTime {
 
   last() {
     const { from, until, step, times } = this.document;
-    return Math.min(Math.max(Math.floor((until - from) / step) - 1, 0), times.n - 1);
+    const whole = Math.min(Math.max(Math.floor((until - from) / step) - 1, 0), times.n - 1);
+    return !this.observed[whole] && this.observed[whole + 1] ? whole + 1 : whole; // the first step of all is under way
   }
 
   pinned() {

@@ -28,6 +28,11 @@ class Past {
     return this.named(name).find((each) => each.version === series.version && each.role === series.role);
   }
 
+  // Seconds of a step that were observed: one that is under way is no fall of traffic.
+  lasted(at) {
+    return this.seconds * (this.observed[at] || 1);
+  }
+
   // Why there is no value.
   missing(at) {
     if (this.document.from + at * this.seconds >= this.document.until) return "still to come";
@@ -47,7 +52,7 @@ const row = (past, colourOf, series, more) => ({
   },
 });
 
-const perSecond = (past) => (series) => series.values.map((n) => (n === null ? null : n / past.seconds));
+const perSecond = (past) => (series) => series.values.map((n, at) => (n === null ? null : n / past.lasted(at)));
 
 function traffic(past, colourOf) {
   const made = (series, more = {}) => row(past, colourOf, series, { values: perSecond(past)(series),

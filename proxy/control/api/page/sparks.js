@@ -7,7 +7,7 @@ import { above, line } from "./plot.js";
 const RARE = 0.1; // of the height: the least that is seen of failures
 const OFTEN = 15; // seconds: a step is a minute
 const LIVE = ["primary", "canary", "baseline"];
-const SERIES = "requests,inferences,outcome.failed,latency.p99";
+const SERIES = "observed,requests,inferences,outcome.failed,latency.p99";
 
 const added = (lists, n) => Array.from({ length: n }, (_, at) => lists.reduce((sum, values) =>
   (values[at] === null ? sum : (sum ?? 0) + values[at]), null));
@@ -18,18 +18,20 @@ export function summed({ series }, n) {
   const of = (name, list = "values") => added(live.filter((each) => each.name === name).map((each) => each[list]), n);
   const worst = Array.from({ length: n }, (_, at) => Math.max(...live.filter((each) => each.name === "latency.p99")
     .map((each) => number(each.values[at])).filter((value) => value !== null)));
-  return { requests: of("requests"), of: of("inferences"), failed: of("outcome.failed", "counts"), worst };
+  const observed = series.find((each) => each.name === "observed")?.values ?? [];
+  return { observed, requests: of("requests"), of: of("inferences"), failed: of("outcome.failed", "counts"), worst };
 }
 
-// The last step that is whole and was seen, in words.
-function told(sums, step, last) {
+// The last step that is whole, in words; the one that is under way where it is the first.
+function told(sums, step, whole) {
+  const last = !sums.observed[whole] && sums.observed[whole + 1] ? whole + 1 : whole;
   const requests = sums.requests[last];
-  if (requests === null || requests === undefined) return "not observed";
+  if (!sums.observed[last]) return "not observed";
   if (!requests) return "no requests";
   const of = sums.of[last];
   const worst = Number.isFinite(sums.worst[last]) ? ` · p99 ${seconds(sums.worst[last])}` : "";
   const failed = of ? ` · ${part(sums.failed[last] / of)} failed` : " · no inference";
-  return `${figure(requests / step)}/s${failed}${worst}`;
+  return `${figure(requests / (step * sums.observed[last]))}/s${failed}${worst}`;
 }
 
 export function spark(route, document) {
@@ -38,13 +40,14 @@ export function spark(route, document) {
   const whole = Math.floor((document.until - document.from) / document.step);
   const last = Math.min(Math.max(whole - 1, 0), n - 1);
   const words = told(sums, document.step, last);
-  const high = above(Math.max(1, ...sums.requests.filter((value) => value !== null)));
+  const even = sums.requests.map((value, at) => (value === null ? null : value / (sums.observed[at] || 1)));
+  const high = above(Math.max(1, ...even.filter((value) => value !== null)));
   const all = sums.requests.reduce((sum, each) => sum + (each ?? 0), 0);
   const bad = sums.failed.reduce((sum, each) => sum + (each ?? 0), 0);
   const label = `The last hour: ${count(all)} requests, ${count(bad)} of them failed`;
   const failing = sums.failed.map((each) => (each ? Math.max(each, RARE * high) : null));
   return [svg("svg", { class: "lines-of-time spark", viewBox: "0 0 1000 100", preserveAspectRatio: "none", role: "img",
-    "aria-label": label }, svg("path", { class: "drawn plain", d: line(sums.requests, 0, high) }),
+    "aria-label": label }, svg("path", { class: "drawn plain", d: line(even, 0, high) }),
   bad ? svg("path", { class: "drawn failing", d: line(failing, 0, high) }) : null), h("small", { title: label }, words)];
 }
 
