@@ -16,6 +16,7 @@ def failed() -> ReplayReport:
         route="cancer",
         candidate="cancer-v3",
         lineage=Lineage(commit="4f2a91c", dataset="sha256:9c1e", features="features-12"),
+        image="models/cancer@sha256:" + "ef" * 32,
         against="http://127.0.0.1:8083/",
         primary="cancer-v1",
         beside="http://127.0.0.1:8081/",
