@@ -19,6 +19,12 @@ from proxy.release.history import Story, begins
 ENDS = frozenset({"rolled_back", "promoted", "steady"})
 """Phases in which no release is on its way."""
 
+TELLING = frozenset({"rollback", "leave", "pause", "promote", "notify", "keep", "drop", "restart", "advance", "resume"})
+"""Actions that are worth telling before the beginnings of releases and configurations."""
+
+TAKEN_BACK = frozenset({"rolled_back", "paused"})
+"""Phases whose story is an old one as soon as the route is in another."""
+
 BY_ITSELF = frozenset({"scorecard", "identity", "configuration", "penumbra"})
 
 
@@ -171,15 +177,20 @@ WORDS = {
     "release": "a release of {candidate} began on {route}",
     "split": "the traffic of {route} was split by hand",
     "shadows": "copies of {route} were changed by hand",
+    "undo": "the last change of {route} by hand was put back",
     "resume": "the release of {candidate} on {route} goes on",
     "start": "the configuration of {route} was taken up",
     "reload": "a new configuration of {route} was taken up",
 }
 """Actions of the audit as sentences."""
 
+ANEW = "penumbra release {route}"
+BY_HAND = "penumbra split {route} {candidate}=PERCENT"
+"""How a version gets traffic again: where it was released by stages, and where it was not."""
+
 TODO = {
     "rollback": "Nothing is urgent: clients are served by {primary}. Look at the failed requests and the worst "
-    "disagreements of the story, mend {candidate}, and begin anew: penumbra release {route} --reason …",
+    "disagreements of the story, mend {candidate}, and begin anew: {anew} --reason …",
     "leave": "Nothing is urgent: the arm has no traffic any more.",
     "pause": "Decide: penumbra resume {route}, or penumbra rollback {route}, each with --reason.",
     "notify": "Look at drift and disagreements of {route}. Where clients suffer: penumbra rollback {route} --reason …",
@@ -198,10 +209,30 @@ def what_of(entry: Entry, route: str, names: Mapping[str, str]) -> str:
     )
 
 
+def _plan_of(entry: Entry, route: str) -> dict[str, Any]:
+    """The plan of the release that an entry is about; {}: none."""
+    plan = state_after(entry, route).get("release") or state_before(entry, route).get("release")
+    return plan if isinstance(plan, dict) else {}
+
+
+def telling_one(entries: Sequence[Entry], route: str) -> Entry | None:
+    """The entry that matters most, of the oldest first: the newest worth telling, or what has taken it back since."""
+    found = next((each for each in reversed(entries) if each.action in TELLING), entries[-1] if entries else None)
+    held = phase_after(found, route) if found else ""
+    if found is None or held not in TAKEN_BACK:
+        return found
+    later = [each for each in entries if each.seq > found.seq and phase_after(each, route)]
+    phase = phase_after(later[-1], route) if later else held
+    if phase == held or (held == "rolled_back" and phase == "shadowing"):  # copies give nobody back to a version
+        return found
+    turns = (each for each in reversed(later) if state_before(each, route).get("phase") != phase_after(each, route))
+    return next(turns, later[-1])
+
+
 def names_in(entry: Entry, route: str) -> dict[str, str]:
     """Candidate and primary that an entry is about."""
     after, before = state_after(entry, route), state_before(entry, route)
-    plan = after.get("release") or before.get("release") or {}
+    plan = _plan_of(entry, route)
     rolled = after.get("rolled_back") or ()
     split = before.get("split") or after.get("split") or {}
     candidate = (entry.action == "rollback" and rolled and rolled[-1]) or plan.get("candidate") or next(iter(split), "")
@@ -303,5 +334,6 @@ def _now(
             f"penumbra rollback {route} --reason …"
         )
     if entry and entry.action in TODO:
-        steps.append(TODO[entry.action].format(route=route, **names))
+        anew = (ANEW if _plan_of(entry, route) else BY_HAND).format(route=route, **names)
+        steps.append(TODO[entry.action].format(route=route, anew=anew, **names))
     return tuple(steps) or ("Nothing to do.",)

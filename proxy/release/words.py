@@ -48,21 +48,37 @@ def figure(value: float | str | None, unit: str = "") -> str:
     return "zero" if number == 0.0 else f"{number:.3g}{_UNITS.get(unit, '')}"
 
 
-def words_of(verdict: Verdict, since: str = "", threshold: float | None = None, until: str = "") -> dict[str, str]:
+def words_of(
+    verdict: Verdict, since: str = "", threshold: float | None = None, until: str = "", ended: bool = False
+) -> dict[str, str]:
     """The parts of what a verdict says.
 
     - `since`: when its evidence began, for people; "": not known
     - `until`: when the verdict was made, likewise; "": now
     - `threshold`: natural logarithm of the evidence of a breach
+    - `ended`: whether its version was rolled back, so that nothing is counted any more
     """
-    began = (f", since {since}" if since else "") + (f", until {until}" if until else "")
+    began = _began(verdict, since) + (f", until {until}" if until else "")
     lost = f", {verdict.lost:,} more were lost" if verdict.lost else ""
     of = f"{verdict.n:,} {_observed(verdict.metric)} of {verdict.version or 'the candidate'}"
     return {
         "says": f"{_title(verdict)}: {verdict.outcome}. {_measured(verdict)}. Allowed: {_allowed(verdict)}.",
         "on": f"{of if verdict.n else 'nothing yet'}{lost}{began}",
-        "changes": _changes(verdict, threshold),
+        "changes": _changes(verdict, threshold, ended),
     }
+
+
+WINDOW = "since the evidence began"
+"""So sentences say it where fewer were counted than there were."""
+
+
+def _began(verdict: Verdict, since: str) -> str:
+    """Since when what is counted was; a window and the requests after copies began later than the rest."""
+    if WINDOW in verdict.sentence:
+        return f", {WINDOW}"
+    if verdict.n_shadow:
+        return ", since it had its first request of a client"
+    return f", since {since}" if since else ""
 
 
 def _title(verdict: Verdict) -> str:
@@ -122,12 +138,14 @@ def _held(verdict: Verdict) -> str:
     return _HELD[verdict.bound].format(figure(verdict.value, _unit(verdict, "max_ratio")))
 
 
-def _changes(verdict: Verdict, threshold: float | None) -> str:
+def _changes(verdict: Verdict, threshold: float | None, ended: bool) -> str:
     """What it would take for another verdict."""
     have = f"evidence of a breach is {odds(verdict.log_breach)} to 1"
     now = have if threshold is None else f"{have}, {odds(threshold)} to 1 is needed"
     if verdict.outcome == "fail":
         return f"It stands for this release; a new one begins with new evidence ({now})."
+    if ended:
+        return f"It is judged no more, since the version was rolled back ({now})."
     if verdict.moot:
         return "There can be no data at present, and nothing waits for it."
     if verdict.outcome == "pass":

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from proxy.contracts.story import StoryFacts, Touched
 from proxy.release.audit import Entry
-from proxy.release.telling import WORDS, span, told_of, touched_of, touched_sentence
+from proxy.release.telling import WORDS, span, telling_one, told_of, touched_of, touched_sentence
 
 USERS = {"count": 7, "error": 0.0, "at_least": False, "why": ""}
 
@@ -89,3 +89,36 @@ def test_nobody_is_said_as_such_and_what_is_not_known_too() -> None:
 
 def test_spans() -> None:
     assert [span(each) for each in (0.25, 59.9, 61.0, 7300.0)] == ["0.25 s", "60 s", "1 min 1 s", "2 h 1 min"]
+
+
+def test_a_rollback_is_no_longer_what_happened_once_its_version_has_traffic_again() -> None:
+    def by_hand(seq: int, action: str, was: str, then: str) -> Entry:
+        return Entry(seq, 200.0 + seq, "ops", action, "r", "x", {"phase": was}, {"phase": then}, None, None, "")
+
+    rolled = entry()
+    split = by_hand(4, "split", "rolled_back", "steady")
+    assert telling_one([], "r") is None
+    assert telling_one([rolled], "r") is rolled
+    assert telling_one([rolled, split], "r") is split
+    assert telling_one([rolled, split, by_hand(5, "shadows", "steady", "steady")], "r") is split
+    back = [rolled, split, by_hand(5, "undo", "steady", "rolled_back")]
+    assert telling_one(back, "r") is rolled
+    again = by_hand(6, "undo", "rolled_back", "steady")
+    assert telling_one([*back, again], "r") is again
+    begun = by_hand(4, "release", "rolled_back", "ramping")
+    assert telling_one([rolled, begun], "r") is begun
+    copied = by_hand(4, "release", "rolled_back", "shadowing")
+    assert telling_one([rolled, copied], "r") is rolled, "no client has its answers"
+    paused = entry("pause", "paused")
+    resumed = by_hand(4, "undo", "paused", "ramping")
+    assert telling_one([paused, resumed], "r") is resumed
+
+
+def test_what_begins_anew_is_a_command_that_the_route_takes() -> None:
+    told = told_of("r", entry(), None, None, state("rolled_back"), [])
+    assert "begin anew: penumbra release r --reason" in told.now[-1]
+    bare = Entry(
+        3, 200.0, "scorecard", "rollback", "r", "x", {"split": {"v2": 10.0}}, {"rolled_back": ["v2"]}, None, None, ""
+    )
+    told = told_of("r", bare, None, None, state("rolled_back"), [])
+    assert "begin anew: penumbra split r v2=PERCENT --reason" in told.now[-1]

@@ -123,3 +123,18 @@ def test_figures_that_are_none() -> None:
 @given(st.floats(allow_nan=True, allow_infinity=True))
 def test_any_evidence_can_be_said(log_evidence: float) -> None:
     assert odds(log_evidence)
+
+
+def test_counts_that_began_later_do_not_claim_the_beginning_of_the_release() -> None:
+    line = Verdict("error_rate", "fail", inf, 1.5, 17, 0, "error_rate (n=17 of 132, since the evidence began, lost=0)")
+    assert words_of(line, "03:04:05")["on"] == "17 requests of the candidate, since the evidence began"
+    live = Verdict("error_rate", "pass", 0.0, 1.5, 54, 0, "", n_shadow=293)
+    assert (
+        words_of(live, "03:04:05")["on"] == "54 requests of the candidate, since it had its first request of a client"
+    )
+
+
+def test_a_verdict_of_what_was_rolled_back_waits_for_nothing() -> None:
+    line = Verdict("refusal_rate", "undecided", 0.0, 0.05, 50, 0, "", needed=50)
+    assert "about 50 more" in words_of(line)["changes"]
+    assert words_of(line, ended=True)["changes"].startswith("It is judged no more, since the version was rolled back")

@@ -33,8 +33,6 @@ SAME_SECOND = 1.0
 """Seconds: times are told in whole ones, and what happened within the one that is asked about has happened."""
 CHANGED = frozenset({"world", "model", "both"})
 """Kinds of findings that say that something has changed."""
-TELLING = frozenset({"rollback", "leave", "pause", "promote", "notify", "keep", "drop", "restart", "advance", "resume"})
-"""Actions that are worth telling before the beginnings of releases and configurations."""
 
 
 def time_in(query: Mapping[str, str]) -> float:
@@ -54,7 +52,7 @@ def time_in(query: Mapping[str, str]) -> float:
 def suffices(entries: Sequence[Entry], asked: float) -> bool:
     """Whether newest entries are enough to explain a time: there is one that tells before it, and a release."""
     before = [entry for entry in entries if entry.at <= asked + SAME_SECOND]
-    return any(entry.action in TELLING for entry in before) and any(map(begins, before))
+    return any(entry.action in telling.TELLING for entry in before) and any(map(begins, before))
 
 
 def explain(
@@ -63,7 +61,7 @@ def explain(
     """What happened last, and what is wrong. `asked`: as `time_in` says."""
     at, past = min(asked, now), asked < now - EARLY_SECONDS
     before = [entry for entry in entries if entry.at <= asked + SAME_SECOND]
-    entry = next((each for each in reversed(before) if each.action in TELLING), before[-1] if before else None)
+    entry = telling.telling_one(before, route)
     facts = _facts_at(known, route, entry, at if past else inf)
     warnings = list(map(_warning, known.troubles.at(route, at))) if known else []
     findings = () if past else engine.board.findings(route)
@@ -160,6 +158,7 @@ def _lines(
     control = engine.route(route)
     needed = scorecard.threshold(plan.judged_guard(control.section, control.state))
     since = telling.clock(facts.began) if facts else ""
+    ended = then is None and bool(control.status.at_rollback)
     found = (control.status.at_rollback or control.status.verdicts) if then is None else then[1]
     until = "" if then is None else telling.clock(then[0])
-    return [views.verdict(line) | {"words": words_of(line, since, needed, until)} for line in found]
+    return [views.verdict(line) | {"words": words_of(line, since, needed, until, ended)} for line in found]

@@ -125,7 +125,7 @@ def message_of(change: Change, release: tuple[str, tuple[str, ...]], head: str, 
     metric = _breached(change)
     own = (change.route,) if change.route in routes else routes
     return Message(
-        key=key_of(name, kind) if kind else f"change/{head or now}",
+        key=key_of(name, kind) if kind else f"change/{name}/{head or now}",
         event=event,
         state="firing" if kind else "told",
         severity=_severity(change, event, kind),

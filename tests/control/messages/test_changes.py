@@ -40,7 +40,7 @@ def test_the_table(who: str, action: str, event: str, lasts: str, severity: str)
     message = message_of(each, RELEASE, "f00", 5.0)
     assert (event_of(each), lasting(each), message.severity) == (event, lasts, severity)
     assert message.state == ("firing" if lasts else "told")
-    assert message.key == (f"release/group/{lasts}" if lasts else "change/f00")
+    assert message.key == (f"release/group/{lasts}" if lasts else "change/group/f00")
 
 
 def test_a_breach_leads_to_the_section_of_its_metric_and_names_all_routes_of_its_release() -> None:
@@ -65,3 +65,8 @@ def test_what_lasts_follows_from_the_state_alone() -> None:
     assert paused is not None and not paused.certain, "somebody may have paused it"
     told = trouble_of(replace(state, phase="ramping"), True, True)
     assert told is not None and told.kind == "breach"
+
+
+def test_changes_of_one_table_are_messages_of_their_own() -> None:
+    ids = {message_of(change("configuration", "start", route=r), (r, (r,)), "f00", 5.0).id for r in ("loans", "quiet")}
+    assert len(ids) == 2
