@@ -272,6 +272,10 @@ class Http2Engine(Http2Inbound):
         else:
             self._trailers_came(stream, block, ended)
 
+    def _check_known(self, number: int) -> None:
+        if self._client or not self._told or not number & 1:
+            super()._check_known(number)  # otherwise it may be one that our GOAWAY has left out (RFC 9113 §6.8)
+
     def _request_came(self, number: int, flags: int, block: HeaderBlock, ended: bool) -> None:
         if not number & 1:
             raise Http2Error(PROTOCOL_ERROR, "a client opens a stream that is not its own")

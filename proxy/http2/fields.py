@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from proxy.contracts.field_rules import HOP_BY_HOP
+from proxy.http2.hpack_reader import NeverIndexed
 
 FieldList = list[tuple[bytes, bytes]]
 """(name, value) of each field."""
@@ -40,8 +41,9 @@ _lines: dict[Any, bytes] = {}
 
 def listed(block: bytes) -> FieldList:
     """The fields of a block, names in lower case; hop-by-hop ones are left out. The list may be shared: it is not to be
-    changed."""
-    known = _remembered.get(block)
+    changed. A block that no table may keep is one of such values."""
+    never = type(block) is NeverIndexed
+    known = None if never else _remembered.get(block)
     if known is not None:
         return known
     fields: FieldList = []
@@ -49,8 +51,9 @@ def listed(block: bytes) -> FieldList:
         name, _, value = line.partition(b":")
         name = name.lower()
         if name and name not in HOP_BY_HOP:
-            fields.append((name, value.strip(b" \t")))
-    if len(block) <= MAX_REMEMBERED_BYTES:
+            value = value.strip(b" \t")
+            fields.append((name, NeverIndexed(value) if never else value))
+    if not never and len(block) <= MAX_REMEMBERED_BYTES:
         if len(_remembered) >= MAX_REMEMBERED:
             _remembered.clear()
         _remembered[block] = fields

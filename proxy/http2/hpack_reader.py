@@ -48,6 +48,9 @@ MAX_REMEMBERED: Final = 32
 
 MAX_REMEMBERED_BYTES: Final = 512
 
+MAX_REMEMBERED_LIST: Final = 4_096
+"""Bytes of their lists: a small block may name a large entry of the table many times, and more is made of lists."""
+
 MAX_NAMES: Final = 512
 """Names that were judged, of all connections."""
 
@@ -246,7 +249,7 @@ class HpackReader:
             raise HpackError("a block of fields ends within one") from None
         if self._changed:
             self._remembered.clear()
-        elif len(data) <= MAX_REMEMBERED_BYTES:
+        elif len(data) <= MAX_REMEMBERED_BYTES and block.size <= MAX_REMEMBERED_LIST:
             if self._literals and data != self._once:
                 self._once = data
                 return block

@@ -20,6 +20,9 @@ from proxy.http2.indexing import is_shared
 MAX_NAMES: Final = 64
 """Names of a connection whose last value is remembered."""
 
+MAX_NAME: Final = 64
+"""Bytes of a name that is remembered, or enters the table: clients choose names."""
+
 MAX_VALUE: Final = 256
 """Bytes of a value that may enter the table."""
 
@@ -138,7 +141,7 @@ class HpackWriter:
         parts.append(value)
 
     def _is_kept(self, name: bytes, value: bytes) -> bool:
-        if len(value) > MAX_VALUE or not is_shared(name, value):
+        if len(value) > MAX_VALUE or len(name) > MAX_NAME or not is_shared(name, value):
             return False
         last = self._last
         if last.get(name) != value:
@@ -157,5 +160,7 @@ def _plain(name: bytes) -> bytes:
     if prefix is None:
         if len(_prefixes) >= MAX_PREFIXES:
             _prefixes.clear()
-        prefix = _prefixes[name] = _prefix(0, name)
+        prefix = _prefix(0, name)
+        if len(name) <= MAX_NAME:
+            _prefixes[name] = prefix
     return prefix

@@ -42,6 +42,9 @@ MOST: Final = 256 * 1024
 AT_ONCE: Final = WINDOW // 2
 """Bytes of a stream that are given back together: less may wait here, since as many as that may still come."""
 
+FEW_STARVED: Final = 16
+"""Streams that wait for the window of the connection, and are not looked through for those that are over."""
+
 _LAST_OF_ALL: Final = (2**31 - 1).to_bytes(4, "big")
 
 
@@ -354,9 +357,15 @@ class Http2Outbound:
     def _stall(self, stream: Http2Stream) -> None:
         """A window is closed: that of the stream, or of the connection."""
         if stream.window > 0:
-            self._starved.append(stream)
+            self._starve(stream)
         else:
             stream.ready = False
+
+    def _starve(self, stream: Http2Stream) -> None:
+        """The window of the connection is closed. Streams that are over are not kept until it opens."""
+        self._starved.append(stream)
+        if len(self._starved) > 2 * len(self._streams) + FEW_STARVED:
+            self._starved = [each for each in self._starved if not each.closed]
 
     def _finish(self, stream: Http2Stream) -> None:
         """Our side of a stream has ended."""

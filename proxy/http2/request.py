@@ -27,7 +27,7 @@ from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.message import RequestHead
 from proxy.http2.bounds import Http2Bounds
 from proxy.http2.fields import COLON, FieldList, block_of, listed, size_of
-from proxy.http2.hpack_reader import HeaderBlock
+from proxy.http2.hpack_reader import HeaderBlock, NeverIndexed
 from proxy.http2.timeout import seconds_of, written
 
 _TE_TRAILERS = (b"te", b"trailers")
@@ -76,6 +76,9 @@ class Http2RequestHead(RequestHead):
         super().__init__(method, authority, target, fields)
         self.expects = self.call = False
         self.listed: FieldList | None = None
+
+    def changed(self, target: bytes, fields: bytes) -> RequestHead:
+        return super().changed(target, _as_kept(self.listed or [], fields))
 
 
 _WHOLE: Final = 1
@@ -255,5 +258,15 @@ def write_request(
 
 
 def trailers_of(fields: tuple[tuple[bytes, bytes], ...], without: frozenset[bytes] = NO_TRAILERS) -> bytes:
-    """Trailers as a block; pseudo-fields, and those that are not allowed there, are left out."""
-    return block_of([field for field in fields if field[0][:1] != b":" and field[0] not in without])
+    """Trailers as a block; pseudo-fields, and those that are not allowed there, are left out. Where no table may keep
+    one of them it may keep none: a block does not tell them apart."""
+    kept = [field for field in fields if field[0][:1] != b":" and field[0] not in without]
+    return _as_kept(kept, block_of(kept))
+
+
+def _as_kept(fields: FieldList, block: bytes) -> bytes:
+    """The block of such fields, or one made of it, as one that no table may keep where that holds of one of them."""
+    for _, value in fields:
+        if type(value) is NeverIndexed:
+            return NeverIndexed(block)
+    return block

@@ -335,6 +335,25 @@ def test_a_drain_tells_twice() -> None:
     assert server.has_ended()
 
 
+def test_a_request_that_a_goaway_has_left_out_is_thrown_away_with_its_body() -> None:
+    server, peer = Noted(client=False), reference(client=True)
+    stream = asked_by(peer, server, ASKED, ended=True)
+    server.goaway(0)
+    server.take()  # and before the client knows
+    late = peer.get_next_available_stream_id()
+    peer.send_headers(late, ASKED)
+    peer.send_data(late, b"body")
+    peer.increment_flow_control_window(10, late)
+    peer.send_headers(late, [(b"x-sum", b"1")], end_stream=True)
+    peer.reset_stream(late)
+    server.feed(peer.data_to_send(), 0.0)
+    assert [each[0] for each in server.of("head")] == [stream]
+    assert server.of("data") == server.of("closed") == []
+    server.respond(stream, [(b":status", b"204")], ended=True)
+    assert server.take() and server.has_ended()
+    assert server._owed == 4
+
+
 # -- who means harm
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from proxy.http2.hpack_reader import (
     MAX_NAMES,
     MAX_REMEMBERED,
+    MAX_REMEMBERED_LIST,
     HeaderBlock,
     HpackError,
     HpackReader,
@@ -143,3 +144,14 @@ def test_requests_answers_and_trailers() -> None:
     assert block((b"grpc-status", b"0")).is_trailers() and block().is_trailers()
     assert not block((b":status", b"200")).is_trailers()
     assert block(*GET, (b"content-length", b"12")).length == 12
+
+
+def test_a_small_block_of_a_large_list_is_not_remembered() -> None:
+    reader, encoder = HpackReader(128, 1 << 18), Encoder()
+    field = (b"x", b"v" * 1_000)
+    reader.read(encoder.encode([field]))
+    for count, remembered in ((1, True), (MAX_REMEMBERED_LIST // 1_000 + 1, False)):
+        block = encoder.encode([field] * count)
+        assert len(block) == count
+        reader.read(block)
+        assert (block in reader._remembered) is remembered

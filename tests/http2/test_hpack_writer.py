@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from proxy.http2.hpack_reader import HpackReader, NeverIndexed
 from proxy.http2.hpack_table import TABLE
-from proxy.http2.hpack_writer import MAX_NAMES, MISSES, SECRET, HpackWriter
+from proxy.http2.hpack_writer import MAX_NAME, MAX_NAMES, MISSES, SECRET, HpackWriter, _prefixes
 
 Fields = list[tuple[bytes, bytes]]
 names = st.one_of(
@@ -62,3 +62,12 @@ def test_a_table_that_is_full_is_begun_anew_once_much_is_missed() -> None:
     sizes = [len(writer.write(said)) for _ in range(3)]
     assert writer._size <= TABLE and len(writer._last) <= MAX_NAMES
     assert sizes[2] == 1 or writer._missed > 0
+
+
+def test_names_that_are_long_are_written_and_not_remembered() -> None:
+    writer, reader = HpackWriter(), HpackReader(1_000, 1_000_000)
+    longest, longer = b"x" * MAX_NAME, b"y" * (MAX_NAME + 1)
+    for _ in range(3):
+        assert reader.read(writer.write([(longest, b"1"), (longer, b"1")])).fields == ((longest, b"1"), (longer, b"1"))
+    assert longest in _prefixes and longer not in _prefixes
+    assert list(writer._last) == [longest] and list(writer._places) == [(longest, b"1")]

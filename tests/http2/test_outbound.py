@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from proxy.http2.bounds import Http2Bounds
 from proxy.http2.codes import CANCEL, ENHANCE_YOUR_CALM, Http2Error
 from proxy.http2.frames import DATA, GOAWAY, HEADERS, PREFACE, RST_STREAM, SETTINGS, WINDOW_UPDATE
+from proxy.http2.outbound import FEW_STARVED
 from tests.http2.test_engine import ASKED, Noted
 from tests.support.raw_frames import came
 
@@ -150,3 +151,22 @@ def test_nothing_is_lost_and_no_window_is_overrun(
             sent[number] += size
     assert {each: sent[each] for each in meant} == meant
     assert {number for number, _, _ in server.of("closed")} == ended
+
+
+def test_streams_that_are_over_are_not_kept_for_a_window_that_stays_closed() -> None:
+    client = Noted(client=True)
+    client.feed(frames.SettingsFrame(0).serialize(), 0.0)
+    client.data(client.request(ASKED, False), bytes(70_000), False)
+    client.take()
+    for _ in range(100):
+        stream = client.request(ASKED, False)
+        client.data(stream, b"waits", True)
+        client.take()
+        client.reset(stream, CANCEL)
+        client.take()
+    kept = client.request(ASKED, False)
+    client.data(kept, b"waits", True)
+    client.take()
+    assert len(client._starved) <= FEW_STARVED + 4
+    client.feed(frames.WindowUpdateFrame(0, window_increment=100_000).serialize(), 0.0)
+    assert b"waits" in client.take() and not client.queued(kept)

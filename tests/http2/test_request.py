@@ -12,7 +12,7 @@ from proxy.contracts.message import RequestHead
 from proxy.http2 import request as request_module
 from proxy.http2.bounds import Http2Bounds
 from proxy.http2.fields import listed
-from proxy.http2.hpack_reader import HpackReader
+from proxy.http2.hpack_reader import HpackReader, NeverIndexed
 from proxy.http2.request import (
     MAX_REMEMBERED,
     Http2RequestError,
@@ -165,3 +165,26 @@ def test_the_head_of_a_block_that_comes_again_is_the_same_and_a_body_behind_make
     whole = request_of(block, True, Http2Bounds())
     assert not whole.streamed and whole.length == 0
     assert whole.fields == begun.fields == read_request(BASE, False, Http2Bounds()).fields
+
+
+def test_trailers_that_no_table_may_keep_are_written_so_again() -> None:
+    kept = trailers_of(((b"x-a", b"1"), (b"x-b", b"2")))
+    assert type(kept) is bytes and listed(kept) == [(b"x-a", b"1"), (b"x-b", b"2")]
+    never = trailers_of(((b"x-a", b"1"), (b"x-b", NeverIndexed(b"2"))))
+    assert never == kept and [type(value) for _, value in listed(never)] == [NeverIndexed] * 2
+    assert [type(value) for _, value in listed(kept)] == [bytes] * 2
+
+
+def test_a_head_with_other_fields_is_kept_by_no_table_where_one_of_its_own_is_not() -> None:
+    for token, kind in ((b"secret", bytes), (NeverIndexed(b"secret"), NeverIndexed)):
+        fields = (
+            (b":method", b"GET"),
+            (b":scheme", b"http"),
+            (b":path", b"/"),
+            (b":authority", b"a"),
+            (b"x-key", token),
+        )
+        head = request_module.read_request(fields, True, Http2Bounds())
+        said = head.changed(b"/b", head.fields + b"X-Forwarded-For: ::1\r\n")
+        written = request_module.write_request(said, b"", b"a", b"", -1)
+        assert [(name, type(value)) for name, value in written[4:]] == [(b"x-key", kind), (b"x-forwarded-for", kind)]
