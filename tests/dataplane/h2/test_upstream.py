@@ -597,7 +597,7 @@ def test_calls_that_time_out_on_a_silent_connection_make_room_for_another() -> N
             upstream.now -= 10.0
             await client.ask(b"x", [*GRPC, (b"grpc-timeout", b"20m")])
             await client.ask(b"x", [*GRPC, (b"grpc-timeout", b"20m")])
-            assert server.connections == 2
+            await p.until(lambda: server.connections == 2)
 
     run(test)
 
