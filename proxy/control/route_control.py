@@ -92,6 +92,7 @@ class RouteControl:
         self.state, self.situation = after, transitions.situation(after)
         self.baseline = in_force(self.section, after)
         status = self.status
+        status.warnings = tuple(each for each in status.warnings if each in plan.withheld(self.section, after))
         stay = set(self.situation.candidates)
         if before is None or not stay or not stay <= set(transitions.candidates(before)):
             status.notified = frozenset()

@@ -96,7 +96,7 @@ def merge(
         live = replace(live, previous=None, after=None)
     missing = _mentioned(live) - configured
     if live.basis == basis(route) and not missing:
-        return live, _warnings(route, live)
+        return live, withheld(route, live)
     return fresh(route, live.rolled_back, primary, now)
 
 
@@ -123,7 +123,7 @@ def fresh(
     state = replace(state, candidate=next(iter(transitions.candidates(state)), None))
     if route.release is not None:
         state = _started(state, route.release, now)
-    return state, _warnings(route, state)
+    return state, withheld(route, state)
 
 
 def honour_published(state: RouteState, route: Route | None, now: float) -> RouteState:
@@ -158,7 +158,8 @@ def _mentioned(state: RouteState) -> set[str]:
     return {state.primary, *state.split, *state.shadows, *transitions.candidates(state)}
 
 
-def _warnings(route: RouteSettings, state: RouteState) -> tuple[str, ...]:
+def withheld(route: RouteSettings, state: RouteState) -> tuple[str, ...]:
+    """What of a section gets no live traffic, since it was rolled back."""
     path, why = f"routes.{route.name}", "was rolled back and gets live traffic only by a change through the admin API"
     warnings = []
     if route.primary in state.rolled_back:

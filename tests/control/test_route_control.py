@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from proxy.contracts.release import RouteState, Verdict
 from proxy.control.route_control import RouteControl, RouteStatus, live_split
-from proxy.release import transitions
+from proxy.release import plan, transitions
 from tests.control.houses import canary_release, section
 
 STEADY = RouteState("cancer", "steady", "v1")
@@ -46,6 +46,18 @@ def test_the_next_stage_begins_to_count_anew_and_keeps_what_was_notified() -> No
     route.enter(SHADOWING, RAMPING, 1)
     assert (route.status.legs, route.status.notified) == (0, {"error_rate"})
     assert (route.situation.stage, route.situation.split) == (canary_release().stages[1], {"v2": 10.0})
+
+
+def test_a_warning_about_a_rolled_back_version_goes_once_it_is_released_again() -> None:
+    released = replace(section(), release=canary_release())
+    back = replace(STEADY, rolled_back=("v2",))
+    said = plan.withheld(released, back)
+    assert said and not plan.withheld(released, STEADY)
+    route = RouteControl(released, back, RouteStatus(warnings=said))
+    route.enter(back, replace(back, shadows={"v3": 1.0}), 1)
+    assert route.status.warnings == said
+    route.enter(back, SHADOWING, 2)
+    assert SHADOWING.rolled_back == () == route.status.warnings
 
 
 def test_a_full_stage_waits_for_the_legs_that_began_before_it_was_full() -> None:
