@@ -67,7 +67,8 @@ class Http2Inbound(Http2Outbound):
 
     - `since`: when a head (or another frame that is no body's) began whose end has not come, inf: none has; `size`:
       bytes of it so far
-    - `idle`: frames that ask for nothing, those that we answer twice; whoever reads it takes off what was earned
+    - `idle`: frames that ask for nothing, those that we answer twice, and each setting; whoever reads it takes off what
+      was earned
     """
 
     __slots__ = (
@@ -248,6 +249,7 @@ class Http2Inbound(Http2Outbound):
         if count > _ENTRY * self._bounds.settings:
             raise Http2Error(ENHANCE_YOUR_CALM, "too many settings at once")
         self._known = True
+        self.idle += count // _ENTRY  # each may be about all streams
         for at in range(0, count, _ENTRY):
             self._setting(payload[at] << 8 | payload[at + 1], int.from_bytes(payload[at + 2 : at + _ENTRY], "big"))
         self._acknowledge(frame(SETTINGS, ACK, 0, b""))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from proxy.http2.bounds import Http2Bounds
 from proxy.http2.codes import FRAME_SIZE_ERROR, NAMES, PROTOCOL_ERROR, Http2Error
-from proxy.http2.frames import PREFACE, frame
+from proxy.http2.frames import PREFACE, SETTINGS, frame
 from tests.http2.test_engine import Noted
 
 BLOCK = b"\x83\x86\x84\x01\x01x"  # POST, http, /, and an authority
@@ -87,6 +87,14 @@ def test_a_part_of_a_body_is_handed_over_as_it_comes_and_its_end_with_the_last()
     assert server.of("data") == [(1, b"abc", False)]
     server.feed(data[12:], 2.0)
     assert server.of("data") == [(1, b"abcdef", True)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 32])
+def test_each_setting_of_a_frame_counts_as_idle(count: int) -> None:
+    server = fed(b"")
+    before, entry = server.idle, b"\x00\x04\x00\x01\x00\x00"
+    server.feed(frame(SETTINGS, 0, 0, entry * count), 1.0)
+    assert server.idle == before + 2 + count
 
 
 @pytest.mark.parametrize(
