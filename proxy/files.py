@@ -65,6 +65,15 @@ def descriptor(path: Path, flags: int = os.O_RDONLY) -> int:
     return fd
 
 
+def beginning(path: Path, most: int) -> bytes:
+    """The first bytes of a file, at most `most` of them: what is longer is not read. Raises OSError."""
+    fd = descriptor(path)
+    try:
+        return os.read(fd, most)
+    finally:
+        os.close(fd)
+
+
 def create(path: Path, mode: int = 0o600) -> None:
     """An empty file where there is none; where its folder is its group's as well (and not
     everybody's), so is the file: the next process may have another user id and the same group, as on OpenShift.

@@ -206,3 +206,10 @@ def test_what_is_not_there_or_can_be_written_is_not_refused(tmp_path: Path) -> N
     files.refuse_unwritable(tmp_path / "file")
     (tmp_path / "file").touch()
     files.refuse_unwritable(tmp_path / "file")
+
+
+def test_of_a_long_file_the_beginning_is_read(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"x" * 2 * LIMIT)
+    assert files.beginning(tmp_path / "f", LIMIT) == b"x" * LIMIT
+    with pytest.raises(OSError, match="f"):
+        files.beginning(tmp_path, LIMIT)

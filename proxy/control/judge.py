@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -234,20 +233,12 @@ async def token_of(judge: Judge) -> str:
     if path == judge.token:
         return path
     try:
-        token = (await asyncio.to_thread(_first_bytes, path)).strip().decode("ascii")
+        token = (await asyncio.to_thread(files.beginning, Path(path), MAX_TOKEN_BYTES)).strip().decode("ascii")
     except (OSError, ValueError) as error:
         raise NoScore("token", f"its token cannot be read: {type(error).__name__}") from error
     if not token.isprintable() or " " in token:
         raise NoScore("token", "its token is no word of ASCII")
     return token
-
-
-def _first_bytes(path: str) -> bytes:
-    fd = files.descriptor(Path(path))
-    try:
-        return os.read(fd, MAX_TOKEN_BYTES)
-    finally:
-        os.close(fd)
 
 
 def body_of(question: Question) -> bytes:

@@ -5,7 +5,6 @@ The path of a webhook's URL is often its password (Slack, Teams): what is logged
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -30,20 +29,12 @@ def secret_of(text: str) -> str:
     if path == text:
         return text
     try:
-        value = _first_bytes(path).strip().decode("ascii")
+        value = files.beginning(Path(path), MAX_SECRET_BYTES).strip().decode("ascii")
     except (OSError, ValueError) as error:
         raise SecretError(f"{path} cannot be read: {type(error).__name__}") from error
     if not value or not value.isprintable() or " " in value:
         raise SecretError(f"{path} holds no single word")
     return value
-
-
-def _first_bytes(path: str) -> bytes:
-    fd = files.descriptor(Path(path))
-    try:
-        return os.read(fd, MAX_SECRET_BYTES)
-    finally:
-        os.close(fd)
 
 
 def shown(url: str) -> str:
