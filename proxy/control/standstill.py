@@ -114,18 +114,21 @@ class Standstills:
 
     def _causes(self, watch: Watch, route: RouteControl, board: Board, now: float) -> dict[Key, Notice]:
         lines = [verdict for verdict in route.status.verdicts if _holds(verdict, route)]
-        feeds = {_key(line): line.n for line in lines} | {REQUESTS: route.status.legs}
+        marks = _marks(route, board)
+        feeds = {_key(line): line.n for line in lines} | {REQUESTS: route.status.legs, ASKED: marks["asked"]}
         still = {key for key, n in feeds.items() if watch.feeds.setdefault(key, Feed(n, now, n, now)).still(n, now)}
         stage = route.situation.stage
         waits = bool(lines) or (stage is not None and route.status.legs < stage.requests)
         if REQUESTS in still and waits:
-            return {REQUESTS: Notice("stage-unreached", _unreached(watch, route, board))}
-        since = Counter(_marks(route, board)) - Counter(watch.marks)
+            return {REQUESTS: Notice("stage-unreached", _unreached(route, comes=ASKED not in still))}
+        since = Counter(marks) - Counter(watch.marks)
         causes = {_key(line): _cause(line, _key(line) in still, route, since) for line in lines}
         return {key: cause for key, cause in causes.items() if cause.text}
 
 
 REQUESTS: Key = ("", "", "")
+ASKED: Key = ("", "", "asked")
+"""Inferences of the route, whoever answers them."""
 
 
 def _endless(route: RouteControl) -> dict[Key, Notice]:
@@ -159,11 +162,11 @@ def _holds(line: Verdict, route: RouteControl) -> bool:
     return not line.aim or (route.state.release is not None and route.state.release.promote_winner)
 
 
-def _unreached(watch: Watch, route: RouteControl, board: Board) -> str:
-    came = _marks(route, board)["asked"] > watch.marks["asked"]
+def _unreached(route: RouteControl, comes: bool) -> str:
+    """`comes`: the route has inferences now."""
     names = " and ".join(route.situation.candidates)
     what = "copy" if route.situation.stage and not route.situation.stage.canary else "request"
-    why = "the route has inferences, and its part gets none" if came else "no inference comes to the route"
+    why = "the route has inferences, and its part gets none" if comes else "no inference comes to the route"
     return f"stage {route.state.stage + 1} stands still: no {what} that asks the model reaches {names}: {why}"
 
 

@@ -52,6 +52,8 @@ def test_no_request_reaches_the_candidate(caplog: pytest.LogCaptureFixture) -> N
         house.engine.on_time(house.now)
     assert warned(house).endswith("reaches v2: the route has inferences, and its part gets none")
     assert sum("stands still" in record.message for record in caplog.records) == 1, "once in a stage"
+    quiet(house, 60)
+    assert warned(house).endswith("no inference comes to the route"), "none comes any more"
     copies(house, 1)
     assert warned(house) == ""
 
