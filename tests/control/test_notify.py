@@ -412,7 +412,7 @@ def test_what_waited_for_a_receiver_is_sent_by_the_next_process(
             engine.routes["cancer"].state = replace(engine.routes["cancer"].state, phase="rolled_back")
             first = lives(state, Hook(url, name="ops"), now)
             first.look(engine, True)
-            monkeypatch.setattr(retries, "FIRST_RETRY_SECONDS", 1000.0)
+            monkeypatch.setattr(retries, "FIRST_RETRY_SECONDS", 100.0)
             first.listen(change(), now[0])
             await asyncio.to_thread(eventually, lambda: heard, "an attempt")
             for place in first.destinations:
