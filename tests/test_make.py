@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -33,6 +34,42 @@ def test_whoever_needs_something_exists() -> None:
     systems = needs("--systems")
     assert systems and all((ROOT / path).exists() for path in systems)
     assert needs("--units") == [f"--ignore={path}" for path in systems]
+
+
+def interpreter(path: Path, script: str = "exit 0") -> str:
+    """A program in the place of a Python: it says by its status whether it is what was looked for."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def python(environment: dict[str, str], *versions: str) -> str:
+    """The interpreter that `.ci/python` finds."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYENV", "UV_", "PYTHON"))}
+    done = subprocess.run([".ci/python", *versions], cwd=ROOT, env=kept | environment, capture_output=True, text=True)
+    return done.stdout.strip() or done.stderr
+
+
+@pytest.mark.parametrize(("root", "below"), [("PYENV_ROOT", "versions/"), ("UV_PYTHON_INSTALL_DIR", "cpython-")])
+def test_an_interpreter_that_a_manager_keeps_is_found_behind_a_shim_that_has_none(
+    tmp_path: Path, root: str, below: str
+) -> None:
+    """No real Python has the version 3.42."""
+    interpreter(tmp_path / "shims" / "python3", "echo 'python3: command not found' >&2; exit 127")
+    path = {"PATH": f"{tmp_path / 'shims'}:/usr/bin:/bin"}
+    assert "No Python from 3.42" in python(path, "3.42", "3.42")
+    kept = [interpreter(tmp_path / f"{below}3.42.{patch}" / "bin" / "python3") for patch in (9, 10)]
+    assert python(path | {root: str(tmp_path)}, "3.42", "3.42") == kept[1]
+    manager, words = ("pyenv", "root") if root == "PYENV_ROOT" else ("uv", "python dir")
+    interpreter(tmp_path / "shims" / manager, f'[ "$*" = "{words}" ] && echo {tmp_path}')
+    assert python(path, "3.42", "3.42") == kept[1]
+
+
+def test_all_of_a_name_on_the_path_are_tried(tmp_path: Path) -> None:
+    interpreter(tmp_path / "shims" / "python3", "exit 127")
+    other = interpreter(tmp_path / "system" / "python3")
+    assert python({"PATH": f"{tmp_path / 'shims'}:{tmp_path / 'system'}:/usr/bin:/bin"}, "3.42") == other
 
 
 def test_a_room_below_its_floor_fails(tmp_path: Path) -> None:
