@@ -4,7 +4,7 @@ A request's life, file by file:
 
 - `h1`         bytes from a client become an exchange; bytes from a model server become an answer
 - `fronts`     the listeners: who speaks with the clients of each; `secured`: TLS between a socket and `h1`
-- `ports`      the seam: what an exchange, a leg and a pool need of whoever speaks a protocol
+- `ports`      the seam: what a leg and a pool need of whoever speaks a protocol; `client_ports`: what an exchange does
 - `exchange`   one request and its answer: the request's body, and the rescue; `request`: what its legs share
 - `states`     the states of an exchange and of an attempt, as tables
 - `assign`     chooses its version and its shadows, as routing says
@@ -12,7 +12,8 @@ A request's life, file by file:
 - `tail`       the last bytes of a stream, which may show its end
 - `leg`        an attempt that writes the request and passes the answer back
 - `shadow`     a copy, sent once the request is complete; it owes and costs the client's leg nothing
-- `pool`       finds or makes the connection to the model server; `local_fault`: whose fault it is that there is none
+- `pool`       finds or makes the connection to the model server; `availability`: which one serves next; `serving`: how
+               its users are told; `local_fault`: whose fault it is that there is none
 - `name`       what is known of a version's name; `names`: all of them, looked up apart from each other by `resolver`
 - `endpoints`  the addresses of a version and their order; `race`: which of them takes a connection first; `reach`:
                whether any does

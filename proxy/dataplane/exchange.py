@@ -24,10 +24,10 @@ from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.contracts.unread_key import ABSENT
 from proxy.dataplane.assign import assign, draw_shadows, new_id
 from proxy.dataplane.calling import leg_to
+from proxy.dataplane.client_ports import ClientStream
 from proxy.dataplane.kept import KeptRequest
 from proxy.dataplane.live import ShadowTarget, Target
 from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS
-from proxy.dataplane.ports import ClientStream
 from proxy.dataplane.shadow import mirror
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.states import (

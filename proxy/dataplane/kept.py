@@ -13,10 +13,10 @@ that may be stale is not used for it (`beyond_keeping`), and a rescue that is du
 from __future__ import annotations
 
 from proxy.contracts.message import RequestHead
+from proxy.dataplane.client_ports import ClientStream
 from proxy.dataplane.leg import Leg
 from proxy.dataplane.live import Target
 from proxy.dataplane.memory import COUNTED, REQUESTS, RESCUES
-from proxy.dataplane.ports import ClientStream
 from proxy.dataplane.recorder import MAX_RECORDED
 from proxy.dataplane.request import Request
 from proxy.dataplane.shared import Shared

@@ -12,8 +12,6 @@
 5. Whatever goes wrong while a connection is made ends the legs that wait for it, and gives its place back.
 6. While nobody is reached at the version, users who can do without fail at once (`reach`).
 7. Where connections carry many streams, another one is made before the last one is full.
-
-The file is long because whoever waits, is served or is told meets all connections in one place.
 """
 
 from __future__ import annotations
@@ -28,13 +26,15 @@ from time import monotonic
 from typing import Final
 
 from proxy.contracts.table import Version
+from proxy.dataplane.availability import has_room, open_stream, pop_expired, pop_idle
 from proxy.dataplane.descriptors import Budget
 from proxy.dataplane.local_fault import is_silence, reason_of
 from proxy.dataplane.members import Member, Members
 from proxy.dataplane.memory import ROOMY
 from proxy.dataplane.patience import Patience
-from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
+from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, StreamUser
 from proxy.dataplane.reach import Reach
+from proxy.dataplane.serving import hand, tell
 from proxy.dataplane.unexpected import UNEXPECTED, unexpected
 from proxy.dataplane.uploads import Uploads
 
@@ -127,49 +127,31 @@ class Pool(ConnectionOwner):
         if fresh:
             self.evict()
         wanted = self._members.pick(self._chance(), self._chance()) if self._members.several else None
-        stream = None if fresh else self._open_stream(wanted, now if once else 0.0)
+        stream = None if fresh else open_stream(self._available, wanted, now if once else 0.0)
         if stream is not None:
             if self._streams > 1:
                 self._widen(user, wanted, now)
-            _hand(user, stream, False, now)
+            hand(user, stream, False, now)
         elif self._reach.lost and user.replaceable() and self._reach.refuses(now):
             self._refuse(user, now)
         elif self._streams > 1 and self._joined(user, wanted):
             return
         elif self._may_dial(wanted):
             self._dial(user, wanted)
-        elif self._may_share(wanted, fresh) and (stream := self._open_stream(None)) is not None:
-            _hand(user, stream, False, now)
+        elif self._may_share(wanted, fresh) and (stream := open_stream(self._available, None)) is not None:
+            hand(user, stream, False, now)
         elif not self._open:
-            _tell(user, "no_resources", f"all {self._budget.limit} descriptors for this are in use", now)
+            tell(user, "no_resources", f"all {self._budget.limit} descriptors for this are in use", now)
         elif len(self._waiting) < MAX_WAITING_LEGS:
             self._waiting.append(user)
         else:
             detail = f"{self.limit} connections are busy and {MAX_WAITING_LEGS} legs wait"
-            _tell(user, "pool_full", detail, now)
-
-    def _open_stream(self, wanted: Member | None, lively: float = 0.0) -> ServerStream | None:
-        """A stream of the connection that became available last, of those to `wanted` where somebody is, and of those
-        that are lively then, where a time is given. What was told to open no more streams is dropped on the way."""
-        available = self._available
-        at = len(available) - 1
-        while at >= 0:
-            connection = available[at]
-            if not connection.is_available():
-                available.pop(at)
-            elif (wanted is None or connection.member() is wanted) and (not lively or connection.is_lively(lively)):
-                stream = connection.open_stream()
-                if not connection.is_available():
-                    available.pop(at)
-                return stream
-            at -= 1
-        return None
+            tell(user, "pool_full", detail, now)
 
     def _widen(self, user: StreamUser, wanted: Member | None, now: float) -> None:
         """Makes another connection before the last one is full, so that no call has to wait for it."""
-        for connection in self._available:
-            if (wanted is None or connection.member() is wanted) and not connection.is_crowded():
-                return
+        if has_room(self._available, wanted):
+            return
         if now < self._widens or self._open >= self.limit or any(each.member is wanted for each in self._dialing):
             return
         if self._budget.take():
@@ -192,7 +174,7 @@ class Pool(ConnectionOwner):
     def _refuse(self, user: StreamUser, now: float) -> None:
         self._timeout = user.connect_timeout
         self._probe(now)
-        _tell(user, "connect_timeout", "nobody has been reached for some time; it is tried again meanwhile", now)
+        tell(user, "connect_timeout", "nobody has been reached for some time; it is tried again meanwhile", now)
 
     def _probe(self, now: float) -> None:
         """Tries, for nobody, whether somebody can be reached again. That is no reason to close an idle connection."""
@@ -216,7 +198,7 @@ class Pool(ConnectionOwner):
         while self._waiting:
             stream = connection.open_stream()
             stays = connection.is_available()
-            _hand(self._waiting.popleft(), stream, False, now)
+            hand(self._waiting.popleft(), stream, False, now)
             if not stays:
                 return  # and says `available` when it is again
         if self._closed:
@@ -243,9 +225,7 @@ class Pool(ConnectionOwner):
 
     def prune(self, now: float) -> None:
         """Closes the idle connections that should go."""
-        expired = [connection for connection in self._available if connection.has_expired(now)]
-        for connection in expired:
-            self._available.remove(connection)
+        for connection in pop_expired(self._available, now):
             connection.close()
 
     def charge(self, budget: Budget) -> None:
@@ -278,10 +258,9 @@ class Pool(ConnectionOwner):
 
     def evict(self) -> bool:
         """Closes the connection that has been idle for longest; False: there is none."""
-        connection = next((each for each in self._available if each.is_idle()), None)
+        connection = pop_idle(self._available)
         if connection is None:
             return False
-        self._available.remove(connection)
         connection.close()
         return True
 
@@ -365,7 +344,7 @@ class Pool(ConnectionOwner):
         self._reach.answered(now)
         if not self._prepared(connection, now):
             for user in dialing.users:
-                _tell(user, "internal", UNEXPECTED, now)
+                tell(user, "internal", UNEXPECTED, now)
             return
         if self._streams > 1:
             self._many.add(connection)
@@ -377,7 +356,7 @@ class Pool(ConnectionOwner):
                 continue
             stream = connection.open_stream()
             stays = stays and connection.is_available()
-            _hand(user, stream, True, now)
+            hand(user, stream, True, now)
         self._waiting.extendleft(reversed(late))
         if stays:
             self.available(connection, now)
@@ -386,8 +365,8 @@ class Pool(ConnectionOwner):
 
     def _serve_line(self, now: float) -> None:
         """A connection carries fewer streams than were hoped for: others may carry more."""
-        while self._waiting and (stream := self._open_stream(None)) is not None:
-            _hand(self._waiting.popleft(), stream, False, now)
+        while self._waiting and (stream := open_stream(self._available, None)) is not None:
+            hand(self._waiting.popleft(), stream, False, now)
         self._dial_next()
 
     def _failed(self, dialing: Dialing, reason: str, detail: str, silent: bool = False) -> None:
@@ -397,7 +376,7 @@ class Pool(ConnectionOwner):
         if not silent:
             self._reach.answered(now)
         for user in dialing.users:
-            _tell(user, reason, detail, now)
+            tell(user, reason, detail, now)
         if self._reach.lost:
             self._thin_out(now)
         self._dial_next()
@@ -409,22 +388,3 @@ class Pool(ConnectionOwner):
             self._waiting = deque([user for user in self._waiting if not user.replaceable()])
         for user in leaving:
             self._refuse(user, now)
-
-
-def _hand(user: StreamUser, stream: ServerStream, fresh: bool, now: float) -> None:
-    """Gives `user` its stream. What goes wrong there is no matter of the pool or of whoever caused this."""
-    try:
-        user.connected(stream, fresh, now)
-    except Exception as error:
-        unexpected(error)
-        stream.reset()
-        user.fault()
-
-
-def _tell(user: StreamUser, reason: str, detail: str, now: float) -> None:
-    """Tells `user` that it gets no stream; likewise."""
-    try:
-        user.connect_failed(reason, detail, now)
-    except Exception as error:
-        unexpected(error)
-        user.fault()

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from proxy.contracts.message import RequestHead, ResponseHead
+from proxy.dataplane.client_ports import ClientStream
 from proxy.dataplane.live import LiveRoute, Target
-from proxy.dataplane.ports import ClientStream, Timed
+from proxy.dataplane.ports import Timed
 from proxy.routing.calls import is_read
 
 CLOSE_TO: Final = 0.05

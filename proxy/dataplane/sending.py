@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 from proxy.dataplane.attempt import Attempt
+from proxy.dataplane.client_ports import ClientStream
 from proxy.dataplane.live import Target
-from proxy.dataplane.ports import ClientStream, ServerStream, Uploader
+from proxy.dataplane.ports import ServerStream, Uploader
 from proxy.dataplane.request import Request
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.states import RETRYING

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from random import random
 
 from proxy.contracts.client_bounds import ClientBounds
+from proxy.dataplane.client_ports import ClientConnection
 from proxy.dataplane.live import LiveRoute, LiveTable, Target
 from proxy.dataplane.memory import NO_MEMORY, REQUESTS, ROOMY
-from proxy.dataplane.ports import ClientConnection, Timed
+from proxy.dataplane.ports import Timed
 from proxy.dataplane.recorder import Recorder
 from proxy.dataplane.rollback import Departures
 from proxy.dataplane.stall import LoopWatch

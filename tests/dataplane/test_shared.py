@@ -7,8 +7,9 @@ import logging
 import pytest
 
 from proxy.contracts.table import Share
+from proxy.dataplane.client_ports import ClientConnection
 from proxy.dataplane.memory import CLIENT_BYTES, REQUESTS, ROOMY
-from proxy.dataplane.ports import ClientConnection, Timed
+from proxy.dataplane.ports import Timed
 from proxy.routing.breaker import FAILURES_TO_OPEN
 from tests.support.fakes import Bench
 from tests.support.plane import route

@@ -20,13 +20,14 @@ from proxy.contracts.record import Record
 from proxy.contracts.rewrite import Credential, Rewrite
 from proxy.contracts.table import Route, Table, Version
 from proxy.dataplane.attempt import Attempt
+from proxy.dataplane.client_ports import ClientStream
 from proxy.dataplane.descriptors import Descriptors
 from proxy.dataplane.endpoints import ANYWHERE, ServerEndpoint
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.live import LiveRoute, Registry, Target
 from proxy.dataplane.members import NOBODY, Member
 from proxy.dataplane.memory import Memory
-from proxy.dataplane.ports import ClientStream, Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
+from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
 from proxy.dataplane.recorder import Recorder
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.tally import Tally

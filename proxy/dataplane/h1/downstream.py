@@ -25,12 +25,12 @@ from proxy.contracts.failure import FAILURES, Failure
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.prefaces import PREFACE
 from proxy.dataplane.assign import new_id, spread
+from proxy.dataplane.client_ports import ClientConnection, ClientStream
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.h1.cut import cut
 from proxy.dataplane.h1.narrow import narrow
 from proxy.dataplane.introduction import PLAIN, Introduction, Manner, introduction_of
 from proxy.dataplane.memory import COUNTED, JOINED, NO_MEMORY, REQUESTS
-from proxy.dataplane.ports import ClientConnection, ClientStream
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.unexpected import unexpected
 from proxy.http1 import write

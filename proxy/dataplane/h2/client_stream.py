@@ -15,9 +15,9 @@ from typing import Final
 from proxy.contracts.failure import Failure
 from proxy.contracts.grpc_status import GRPC, code_of_failure, escaped, is_grpc
 from proxy.contracts.message import RequestHead, ResponseHead
+from proxy.dataplane.client_ports import ClientStream
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.h2.connection import Http2Connection, Waiter
-from proxy.dataplane.ports import ClientStream
 from proxy.dataplane.unexpected import unexpected
 from proxy.http2.codes import CANCEL, INTERNAL_ERROR, NO_ERROR
 from proxy.http2.fields import MOST_GROWTH, FieldList, listed, size_of

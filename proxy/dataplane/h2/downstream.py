@@ -19,6 +19,7 @@ from typing import Final, cast
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.message import RequestHead
 from proxy.dataplane.assign import new_id, spread
+from proxy.dataplane.client_ports import ClientConnection
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.h1.downstream import Downstream
 from proxy.dataplane.h2.client_stream import Http2ClientStream
@@ -27,7 +28,6 @@ from proxy.dataplane.h2.half_sent import HALF_SENT
 from proxy.dataplane.h2.silence import ASK, DEAD, Silence
 from proxy.dataplane.introduction import Introduction, Manner, introduction_of
 from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS
-from proxy.dataplane.ports import ClientConnection
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.states import QUEUED
 from proxy.dataplane.unexpected import unexpected

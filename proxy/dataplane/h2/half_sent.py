@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from proxy.dataplane.ports import ClientConnection
+from proxy.dataplane.client_ports import ClientConnection
 
 MOST: Final = 128
 """Half-sent blocks at a time in a worker: 19 MB at worst."""
