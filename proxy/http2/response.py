@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from proxy.contracts.field_rules import RESPONSE_SPECIAL, content_length
+from proxy.contracts.grpc_status import OK, code_of, joined_status
 from proxy.contracts.message import ResponseHead
 from proxy.http2.fields import FieldList, block_of, listed
 from proxy.http2.hpack_reader import HeaderBlock
@@ -15,6 +16,11 @@ MAX_FIELDS: Final = 256
 _APART: Final = RESPONSE_SPECIAL | {b":status", b"content-length", b"x-request-id"}
 
 _STATUSES: Final = {str(status).encode(): status for status in range(200, 600)}
+
+NO_STATUS: Final = b"no grpc-status"
+"""What is said of a call that ends without one."""
+
+_GOOD: Final = [b"0"]
 
 
 class Http2ResponseError(Exception):
@@ -93,3 +99,19 @@ def write_response(head: ResponseHead, version: bytes, extra: bytes) -> FieldLis
     if head.length is not None and not (own is not None and own.alone):
         fields.append((b"content-length", b"%d" % head.length))
     return fields
+
+
+def call_end(fields: tuple[tuple[bytes, bytes], ...], status: int) -> tuple[int, bytes]:
+    """The code with which a call of gRPC ended, and what its server says of that: by the fields behind its answer, or
+    by those of a head alone. `status`: that of HTTP."""
+    statuses: list[bytes] = []
+    message = b""
+    for name, value in fields:
+        if name == b"grpc-status":
+            statuses.append(value)
+        elif name == b"grpc-message":
+            message = message or value
+    if status == 200 and statuses == _GOOD:
+        return OK, b""  # nearly all
+    told = joined_status(statuses)
+    return code_of(told, status), NO_STATUS if told is None else message

@@ -7,7 +7,7 @@ from hpack import Encoder
 
 from proxy.contracts.message import ResponseHead
 from proxy.http2.hpack_reader import HpackReader
-from proxy.http2.response import Http2ResponseError, read_response, response_of, write_response
+from proxy.http2.response import NO_STATUS, Http2ResponseError, call_end, read_response, response_of, write_response
 
 Fields = tuple[tuple[bytes, bytes], ...]
 OK: Fields = ((b":status", b"200"),)
@@ -72,3 +72,18 @@ def test_the_head_of_a_block_that_comes_again_is_the_same_for_the_same_question(
     assert not begun.bodiless and response_of(block, True, True).bodiless
     with pytest.raises(Http2ResponseError):
         response_of(block, True, False)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "end"),
+    [
+        (((b"grpc-status", b"0"),), 200, (0, b"")),
+        (((b"grpc-status", b"14"), (b"grpc-message", b"gone")), 200, (14, b"gone")),
+        ((), 200, (2, NO_STATUS)),
+        ((), 503, (14, NO_STATUS)),
+        (((b"grpc-status", b"0"),), 503, (14, b"")),
+        (((b"grpc-status", b"0"), (b"grpc-status", b"13")), 200, (2, b"")),
+    ],
+)
+def test_a_call_ends_as_the_fields_behind_its_answer_say(fields: Fields, status: int, end: tuple[int, bytes]) -> None:
+    assert call_end(fields, status) == end

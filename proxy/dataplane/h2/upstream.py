@@ -20,7 +20,7 @@ from math import inf
 from time import monotonic
 from typing import Final
 
-from proxy.contracts.grpc_status import OK, code_of, is_grpc, joined_status
+from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.message import RequestHead
 from proxy.contracts.table import Version
 from proxy.dataplane.endpoints import ANYWHERE, ServerEndpoint
@@ -35,7 +35,7 @@ from proxy.http2.bounds import MAX_STREAM_ID, STREAMS, Http2Bounds
 from proxy.http2.codes import CANCEL, NO_ERROR, Http2Error, name_of
 from proxy.http2.fields import FieldList, listed
 from proxy.http2.request import NO_ANSWER_TRAILERS, Http2RequestHead, trailers_of, write_request
-from proxy.http2.response import MAX_FIELDS, Http2ResponseError, response_of
+from proxy.http2.response import MAX_FIELDS, Http2ResponseError, call_end, response_of
 
 HIGH: Final = 64 * 1024
 """Bytes of a request that wait for its server before its client does."""
@@ -46,11 +46,6 @@ MAX_STREAMS: Final = STREAMS
 NO_STREAMS: Final = "the server allows no streams"
 
 NO_HTTP2: Final = "the server ended the connection before it spoke HTTP/2"
-
-NO_STATUS: Final = b"no grpc-status"
-"""What is said of a call that ends without one."""
-
-_GOOD: Final = [b"0"]
 
 RENEW: Final = MAX_STREAM_ID // 2
 """Number of a stream from which on a connection is not used any more."""
@@ -281,19 +276,9 @@ class Http2ServerStream(Waiter, ServerStream):
 
 
 def _grade(user: StreamUser, fields: tuple[tuple[bytes, bytes], ...], status: int) -> None:
-    """Tells how a call of gRPC ended, by the fields behind its answer, or by those of a head alone."""
-    statuses: list[bytes] = []
-    message = b""
-    for name, value in fields:
-        if name == b"grpc-status":
-            statuses.append(value)
-        elif name == b"grpc-message":
-            message = message or value
-    if status == 200 and statuses == _GOOD:
-        user.graded(OK, b"")  # nearly all
-        return
-    told = joined_status(statuses)
-    user.graded(code_of(told, status), NO_STATUS if told is None else message)
+    """Tells how a call of gRPC ended."""
+    code, message = call_end(fields, status)
+    user.graded(code, message)
 
 
 class Http2Upstream(Http2Connection, Connection):
