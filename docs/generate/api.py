@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from docs.generate.markdown import code, joined, table
-from proxy.control.api.openapi import PARAMETERS, describe
+from proxy.control.api.openapi import describe
+from proxy.control.api.parameters import PARAMETERS
 from proxy.control.api.problems import TITLES
 
 OPENING = """\
@@ -19,6 +20,10 @@ as one that may change is; without any of these, only loopback may change anythi
 
 Each answer about a route has an `ETag`. A change with `If-Match` is made only if the route is still as it was read, and
 refused with 412 if not. Every change is kept in the audit: who, when, why, before, after.
+
+A query has the parameters that are listed beside its call, each once: one that is unknown, doubled or cannot be read is
+refused with 400 and the names that are allowed, so a misspelt one never looks like an answer. Probes (`/healthz`,
+`/readyz`) and the page's own files take any query, and read none.
 
 Answers are bounded: where `truncated` is true there is more than is shown. Names and values that bodies give are shown
 in 128 and 256 characters; a longer one ends in `…` and its hash. A page of `/v1/audit` ends after a megabyte: read on
@@ -40,7 +45,7 @@ def page() -> str:
     """The whole page."""
     document = describe()
     calls = [(method, path, call) for path, calls in document["paths"].items() for method, call in calls.items()]
-    endpoints = table(("call", "what it does", "body", "answers"), (_row(*each) for each in calls))
+    endpoints = table(("call", "what it does", "parameters", "body", "answers"), (_row(*each) for each in calls))
     shapes = document["components"]["schemas"]
     bodies = [name for name in shapes if name.endswith("Body")]
     others = [name for name in shapes if name not in bodies]
@@ -60,7 +65,8 @@ PROBLEMS = "Refusals are `application/problem+json` (RFC 9457); `field` names wh
 def _row(method: str, path: str, call: dict[str, Any]) -> tuple[str, ...]:
     body = call.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     answers = ", ".join(_answer(status, answer) for status, answer in sorted(call["responses"].items()))
-    return code(f"{method.upper()} {path}"), call["summary"], kind(body) if body else "", answers
+    asked = ", ".join(code(each["name"]) for each in call["parameters"] if each["in"] == "query")
+    return code(f"{method.upper()} {path}"), call["summary"], asked, kind(body) if body else "", answers
 
 
 def _answer(status: str, answer: dict[str, Any]) -> str:

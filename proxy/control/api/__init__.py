@@ -10,6 +10,7 @@ auth            who may call: roles, tokens, loopback
 request_bodies  bodies and queries of requests, validated
 moves           commands as changes of live states, on all routes of a release
 problems        RFC 9457 answers, and the exception that becomes one
+parameters      what a request may say beside its body, and the rule that nothing else is taken
 openapi         the OpenAPI document, from the table of endpoints
 shapes          the words of that document; release_shapes: what is answered about releases
 views           the documents about routes that are answered

@@ -1,5 +1,5 @@
-"""The admin API as a table: what there is, what it takes, and every answer it can give. `api` routes by it, `openapi`
-describes by it."""
+"""The admin API as a table: what there is, what it takes, and every answer it can give. `handlers` routes by it,
+`openapi` describes by it, `parameters` refuses by it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from msgspec import Struct
 
 MAX_AUDIT = 1000
 """Entries of one answer; the rest is read on with `after`."""
+
+STREAM = "text/event-stream"
+"""Media type of the one answer that does not end."""
 
 _LOOK = ("malformed", "forbidden", "unauthorized", "too-large")
 _ROUTE = (*_LOOK, "unknown-route")
@@ -38,7 +41,7 @@ class Endpoint(Struct, frozen=True):
     problems: tuple[str, ...] = _ROUTE
     """Refusals that it may answer, by their type (`problems.TITLES`)."""
     parameters: tuple[str, ...] = ()
-    """Names of header fields and query parameters (`openapi.PARAMETERS`)."""
+    """Names of header fields and query parameters (`parameters.PARAMETERS`)."""
     statuses: tuple[tuple[int, str], ...] = ((200, "As asked"),)
     """Statuses that are no problem, each with its meaning."""
     media: str = "application/json"
@@ -248,9 +251,9 @@ ENDPOINTS = (
         "",
         problems=(*_LOOK, "invalid", "too-many"),
         parameters=("scope",),
-        media="text/event-stream",
+        media=STREAM,
     ),
-    _look("/metrics", "metrics", "For Prometheus", "", problems=_LOOK, media="text/plain"),
+    _look("/metrics", "metrics", "For Prometheus", "", problems=_LOOK, parameters=("name[]",), media="text/plain"),
     _look("/healthz", "healthz", "This process lives", "Status", problems=_LOOK[:1], open=True),
     _look(
         "/readyz",

@@ -20,11 +20,12 @@ from proxy.control.api import auth, fleet_view, release_view, request_bodies, sc
 from proxy.control.api.acting import Acting, Beside, with_beside
 from proxy.control.api.context import BOUND_OF_PROBLEM
 from proxy.control.api.context import ApiContext as ApiContext
-from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT
+from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT, STREAM
 from proxy.control.api.event_stream import Events, picture
 from proxy.control.api.history import Reading
 from proxy.control.api.openapi import describe
 from proxy.control.api.page import static
+from proxy.control.api.parameters import NAMES_OF_METRICS, with_known_query
 from proxy.control.api.portions import encoded, in_portions, text_of
 from proxy.control.api.problems import ApiError, answer, as_json, in_json
 from proxy.control.api.refusals import problem_of
@@ -47,8 +48,9 @@ def application(context: ApiContext) -> web.Application:
     )
     api = Api(context)
     for endpoint in ENDPOINTS:
-        handler: Handler = getattr(api, endpoint.handler)
-        guarded = handler if endpoint.open or endpoint.method != "GET" else api.for_readers(handler)
+        handler = with_known_query(endpoint, getattr(api, endpoint.handler))
+        is_look = endpoint.method == "GET" and not endpoint.open
+        guarded = api.for_readers(handler, ends=endpoint.media != STREAM) if is_look else handler
         app.router.add_route(endpoint.method, endpoint.path, guarded)
     app.router.add_get("/page/{file}", api.page)
     app.on_shutdown.append(api.end)
@@ -116,13 +118,13 @@ class Api(Acting, Reading, StoryHandlers):
         """Lets go of those who listen."""
         self._events.close()
 
-    def for_readers(self, handler: Handler) -> Handler:
-        """`handler` for those who may look, one answer after the other, so that others have the loop in between; only
-        the stream of events takes no turn, because it does not end."""
+    def for_readers(self, handler: Handler, ends: bool = True) -> Handler:
+        """`handler` for those who may look, one answer after the other, so that others have the loop in between; one
+        that does not end takes no turn."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             auth.reader(request.headers, self._engine.settings.admin, names_shown(request))
-            if handler == self.events:
+            if not ends:
                 return await handler(request)
             async with self._turn:
                 return await handler(request)
@@ -200,7 +202,8 @@ class Api(Acting, Reading, StoryHandlers):
             encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         except (TypeError, ValueError):  # a version that is none
             encode, content_type = choose_encoder("")
-        parts = [part async for part in in_portions(encoded(self._context.registry, encode))]
+        names = request.query.getall(NAMES_OF_METRICS, [])
+        parts = [part async for part in in_portions(encoded(self._context.registry, encode, names))]
         return web.Response(body=b"".join(parts), headers={"Content-Type": content_type})
 
     async def healthz(self, request: web.Request) -> web.Response:

@@ -16,11 +16,11 @@ from proxy.contracts.record import MAX_REQUEST_ID
 from proxy.contracts.release import PHASES
 from proxy.contracts.settings import Require
 from proxy.control.api.effect_view import EFFECT_SHAPES
-from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT, Endpoint
+from proxy.control.api.endpoints import ENDPOINTS, Endpoint
 from proxy.control.api.fleet_shapes import FLEET_SHAPES, SCOPE
-from proxy.control.api.history_shapes import HISTORY_PARAMETERS, HISTORY_SHAPES
+from proxy.control.api.history_shapes import HISTORY_SHAPES
 from proxy.control.api.in_force import IN_FORCE
-from proxy.control.api.moves import MOVES
+from proxy.control.api.parameters import PARAMETERS
 from proxy.control.api.problems import TITLES
 from proxy.control.api.release_shapes import RELEASE_SHAPES
 from proxy.control.api.request_bodies import MAX_LABELS, MAX_REASON, MAX_ROWS, STARTABLE
@@ -322,26 +322,6 @@ SCHEMAS: dict[str, Schema] = {
         accept_risk={"type": "boolean"},
         rollback_window=number(),
     ),
-}
-
-PARAMETERS: dict[str, Schema] = {
-    "route": {"name": "route", "in": "path", "required": True, "schema": text()},
-    "release": {"name": "release", "in": "path", "required": True, "schema": text()},
-    "id": {"name": "id", "in": "path", "required": True, "schema": text(), "description": "ROUTE@NUMBER."},
-    "at": {"name": "at", "in": "query", "schema": number(minimum=0), "description": "Unix seconds; without it, now."},
-    "audit_route": {"name": "route", "in": "query", "schema": text()},
-    "after": {"name": "after", "in": "query", "schema": whole(), "description": "Entries after this number."},
-    "scope": {
-        "name": "scope",
-        "in": "query",
-        "schema": SCOPE,
-        "description": "Of this sidecar alone, or of its fleet; without it, of the fleet where there is one.",
-    },
-    **HISTORY_PARAMETERS,
-    "action": {"name": "action", "in": "query", "required": True, "schema": text(enum=list(MOVES))},
-    "body": {"name": "body", "in": "query", "schema": text(), "description": "The body of the change, as JSON."},
-    "limit": {"name": "limit", "in": "query", "schema": whole(maximum=MAX_AUDIT)},
-    "If-Match": {"name": "If-Match", "in": "header", "schema": text(), "description": "The ETag that was decided on."},
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from typing import Any, TypeVar
 
 from prometheus_client.core import Metric
@@ -48,24 +48,30 @@ END = b"# EOF\n"
 """The last line of OpenMetrics, which stands once."""
 
 
-class _One:
-    """A registry of one family, for encoders that take a registry."""
+class _Families:
+    """A registry of some families, for encoders that take a registry."""
 
-    def __init__(self, family: Metric) -> None:
-        self._family = family
+    def __init__(self, *families: Metric) -> None:
+        self._families = families
 
     def collect(self) -> Iterator[Metric]:
-        yield self._family
+        yield from self._families
 
 
-def encoded(registry: Collector, encode: Callable[[Any], bytes]) -> Iterator[bytes]:
-    """The metrics of a registry as `encode` writes them, in parts: a family each."""
-    last = b""
+def encoded(registry: Collector, encode: Callable[[Any], bytes], names: Collection[str] = ()) -> Iterator[bytes]:
+    """The metrics of a registry as `encode` writes them, in parts: a family each. `names`: the samples that are asked
+    for; none: all."""
     for family in registry.collect():
-        text = encode(_One(family))
-        last = END if text.endswith(END) else b""
-        yield text.removesuffix(END)
-    yield last
+        if not names or (family := _narrowed(family, names)).samples:
+            yield encode(_Families(family)).removesuffix(END)
+    yield END if encode(_Families()).endswith(END) else b""
+
+
+def _narrowed(family: Metric, names: Collection[str]) -> Metric:
+    """A family with those of its samples that have one of these names."""
+    made = Metric(family.name, family.documentation, family.type, family.unit)
+    made.samples = [sample for sample in family.samples if sample.name in names]
+    return made
 
 
 async def in_portions(items: Iterable[T]) -> AsyncIterator[T]:
