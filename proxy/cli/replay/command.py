@@ -21,8 +21,9 @@ from proxy.cli.exit_codes import EXIT_NO, EXIT_UNDECIDED, EXIT_UNREACHABLE, EXIT
 from proxy.cli.render import show_problems
 from proxy.cli.replay.capture_facts import CaptureReader
 from proxy.cli.replay.run import Bounds, ReplayRun
-from proxy.cli.replay.server import ReplayServer, UnreachableError
+from proxy.cli.replay.server import ReplayServer
 from proxy.cli.replay.show import progress, show_report
+from proxy.cli.replay.target import UnreachableError
 from proxy.cli.report.outputs import Outputs, write
 from proxy.config.load import load
 from proxy.config.model_url import base_url

@@ -16,7 +16,7 @@ from time import monotonic, thread_time
 
 from msgspec import Struct
 
-from proxy.cli.replay.server import ReplayServer
+from proxy.cli.replay.target import ReplayTarget
 from proxy.contracts.replay import Ending
 from proxy.control.capture.exchanges import CapturedExchange
 from proxy.control.capture.sampling import sampled
@@ -96,8 +96,8 @@ class ReplayRun:
         self,
         source: Iterator[CapturedExchange],
         judge: ReplayJudge,
-        candidate: ReplayServer,
-        primary: ReplayServer | None,
+        candidate: ReplayTarget,
+        primary: ReplayTarget | None,
         bounds: Bounds,
         progress: Callable[[], None] = lambda: None,
         rest: Iterator[CapturedExchange] | None = None,

@@ -10,7 +10,8 @@ from time import monotonic
 import pytest
 
 from proxy.cli.replay.run import Bounds, ReplayRun
-from proxy.cli.replay.server import ReplayServer, UnreachableError
+from proxy.cli.replay.server import ReplayServer
+from proxy.cli.replay.target import UnreachableError
 from proxy.contracts.replay import Ending
 from proxy.contracts.table import Timeouts, Version
 from proxy.control.capture.exchanges import CapturedExchange

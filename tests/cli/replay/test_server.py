@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from proxy.cli.replay import server
-from proxy.cli.replay.server import ReplayServer, UnreachableError
+from proxy.cli.replay import target
+from proxy.cli.replay.server import ReplayServer
+from proxy.cli.replay.target import UnreachableError
 from proxy.contracts.table import Timeouts, Version
 from proxy.control.replay.asking import LiveAnswer
 from tests.support.replayed import leg, section, serving, settings, whole
@@ -83,7 +84,7 @@ def test_a_server_that_goes_away_has_failed() -> None:
 
 def test_a_server_that_never_answered_is_silent() -> None:
     model = server_at(FREE)
-    model.tally.lost = server.MAX_SILENT
+    model.tally.lost = target.MAX_SILENT
     assert model.silent and "gave no answer to 10 requests" in str(model.unreachable())
     model.tally.answered = 1
     assert not model.silent
