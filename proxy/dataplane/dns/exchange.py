@@ -14,6 +14,7 @@ from typing import Final, cast
 from proxy.dataplane.dns import message
 from proxy.dataplane.dns.message import Garbled, Reply
 from proxy.dataplane.dns.resolv_conf import ResolvConf
+from proxy.dataplane.patience import Patience
 
 PORT: Final = 53
 LENGTH_BYTES: Final = 2
@@ -86,8 +87,9 @@ async def ask(conf: ResolvConf, name: str, kind: int, port: int) -> Reply:
     for _ in range(conf.attempts):
         for server in conf.servers:
             try:
-                async with asyncio.timeout(conf.timeout):
-                    reply = await _ask_one(server, port, name, kind)
+                async with asyncio.timeout(None) as timeout:
+                    with Patience(conf.timeout, timeout):
+                        reply = await _ask_one(server, port, name, kind)
             except TimeoutError:
                 last = f"{server} has not answered within {conf.timeout:g} s"
             except (OSError, Garbled, Unanswered) as error:

@@ -20,6 +20,7 @@ from proxy.dataplane.dns.exchange import PORT, Unanswered, ask
 from proxy.dataplane.dns.message import Garbled, Reply, Resource
 from proxy.dataplane.dns.resolv_conf import PATH, ResolvConf
 from proxy.dataplane.endpoints import Address, Found
+from proxy.dataplane.patience import Patience
 
 MAX_TARGETS: Final = 64
 """Targets of a service that are used, those of the lowest priority first."""
@@ -144,8 +145,9 @@ async def look_up(
     """The endpoints of `host` (of a service: with ports of their own), or why there are none."""
     lookup = Lookup(resolv_conf.load(path), Servers(server_port).ask)
     try:
-        async with asyncio.timeout(LOOKUP_SECONDS):
-            return await (lookup.service(host) if service else lookup.addresses(host, port))
+        async with asyncio.timeout(None) as timeout:
+            with Patience(LOOKUP_SECONDS, timeout):
+                return await (lookup.service(host) if service else lookup.addresses(host, port))
     # A name of each: compiled, a variable has one type in the whole function.
     except Nothing as nothing:
         return socket.gaierror(socket.EAI_NONAME, str(nothing))

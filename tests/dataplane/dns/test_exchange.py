@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,3 +74,19 @@ def test_an_answer_to_another_question_is_not_heard(tmp_path: Path) -> None:
 
     reply, server = asking(tmp_path, forged)
     assert len(reply.answers) == 60 and len(server.asked) == 2
+
+
+def test_an_answer_that_came_while_the_loop_stood_still_is_heard(tmp_path: Path) -> None:
+    """The server has answered by then, and time in which nobody could hear it is not its own."""
+
+    def stalled(server: NameServer, conf: ResolvConf) -> None:
+        right, conf.timeout = server.answer, 0.05
+
+        def late(query: bytes, cut: bool) -> bytes:
+            time.sleep(0.2)
+            return right(query, cut)
+
+        server.answer = late  # type: ignore[method-assign]
+
+    reply, server = asking(tmp_path, stalled)
+    assert len(reply.answers) == 60 and len(server.asked) == 1
