@@ -25,10 +25,18 @@ ACTIONS = {
 }
 """Changes that need nothing but a reason."""
 
+SHARES = {
+    "split": "Splits live traffic by hand; what is left goes to the primary.",
+    "shadows": "Says which versions get copies of how many requests.",
+}
+"""Changes that say the shares of versions, and may have a reason."""
+
 
 def add_acts(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (split, shadows, release, undo):
+    for action, text in SHARES.items():
+        _add_shares(app, action, text)
+    for command in (release, undo):
         app.command()(command)
     for action, text in ACTIONS.items():
         _add(app, action, text)
@@ -43,36 +51,21 @@ def _add(app: typer.Typer, action: str, text: str) -> None:
         _change(access, action, name, {"reason": reason}, as_json, yes, wait)
 
 
-@asking
-def split(
-    route: RouteArg,
-    shares: Shares,
-    reason: Reason = "",
-    as_json: AsJson = False,
-    yes: Yes = False,
-    wait: Wait = "",
-    *,
-    access: Access,
-) -> None:
-    """Splits live traffic by hand; what is left goes to the primary."""
-    body = {"split": _percents(shares)} | ({"reason": reason} if reason else {})
-    _change(access, "split", route, body, as_json, yes, wait)
-
-
-@asking
-def shadows(
-    route: RouteArg,
-    shares: Shares,
-    reason: Reason = "",
-    as_json: AsJson = False,
-    yes: Yes = False,
-    wait: Wait = "",
-    *,
-    access: Access,
-) -> None:
-    """Says which versions get copies of how many requests."""
-    body = {"shadows": _percents(shares)} | ({"reason": reason} if reason else {})
-    _change(access, "shadows", route, body, as_json, yes, wait)
+def _add_shares(app: typer.Typer, action: str, text: str) -> None:
+    @app.command(action, help=text)
+    @asking
+    def act(
+        route: RouteArg,
+        shares: Shares,
+        reason: Reason = "",
+        as_json: AsJson = False,
+        yes: Yes = False,
+        wait: Wait = "",
+        *,
+        access: Access,
+    ) -> None:
+        body = {action: _percents(shares)} | ({"reason": reason} if reason else {})
+        _change(access, action, route, body, as_json, yes, wait)
 
 
 @asking
