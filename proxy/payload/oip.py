@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec import field as field_of
 
 from proxy.contracts.bounds import MAX_NAME
+from proxy.contracts.datatypes import INTEGER_TYPES
 from proxy.contracts.identity import IDENTITY_FIELDS, identity_of
 from proxy.contracts.observation import Tensor
 from proxy.payload import oip_binary, oip_generate
@@ -21,7 +22,7 @@ from proxy.payload.errors import refuse_errors
 from proxy.payload.grpc import calls
 from proxy.payload.grpc.frames import is_call
 from proxy.payload.language import prompts
-from proxy.payload.oip_tensors import INTEGER_TYPES, NUMBER_TYPES, listed, tensor_of
+from proxy.payload.oip_tensors import NUMBER_TYPES, listed, tensor_of
 from proxy.payload.reading import HEAD_LENGTH, MAX_TENSOR_VALUES, MAX_TENSORS, Body, Content, field, fields_of, name_of
 from proxy.payload.sse import is_stream
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from proxy.contracts.datatypes import LETTERS
 from proxy.contracts.json_cost import STRING
 from proxy.contracts.observation import Tensor
 from proxy.payload.cost import refuse_costly_document
@@ -18,20 +19,7 @@ from proxy.payload.oip_tensors import listed, shaped, tensor_of
 from proxy.payload.pictures.found import is_picture
 from proxy.payload.reading import MAX_TENSOR_VALUES, Unreadable, fields_of
 
-TYPES: dict[str, np.dtype[Any]] = {
-    "BOOL": np.dtype("?"),
-    "UINT8": np.dtype("<u1"),
-    "UINT16": np.dtype("<u2"),
-    "UINT32": np.dtype("<u4"),
-    "UINT64": np.dtype("<u8"),
-    "INT8": np.dtype("<i1"),
-    "INT16": np.dtype("<i2"),
-    "INT32": np.dtype("<i4"),
-    "INT64": np.dtype("<i8"),
-    "FP16": np.dtype("<f2"),
-    "FP32": np.dtype("<f4"),
-    "FP64": np.dtype("<f8"),
-}
+TYPES: dict[str, np.dtype[Any]] = {datatype: np.dtype(f"<{letter}") for datatype, letter in LETTERS.items()}
 """BF16 and BYTES have readers of their own."""
 
 MAX_HEADER_DIGITS = 12

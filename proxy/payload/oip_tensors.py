@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from proxy.contracts.datatypes import FLOAT_TYPES, INTEGER_TYPES
 from proxy.contracts.observation import ColumnKind, Tensor
 from proxy.payload.reading import (
     MAX_CATEGORY,
@@ -22,8 +23,6 @@ from proxy.payload.reading import (
     name_of,
 )
 
-INTEGER_TYPES = frozenset(("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"))
-FLOAT_TYPES = frozenset(("FP16", "BF16", "FP32", "FP64"))
 NUMBER_TYPES = INTEGER_TYPES | FLOAT_TYPES
 KIND_OF_TYPE: dict[str, ColumnKind] = {**dict.fromkeys(NUMBER_TYPES, "number"), "BYTES": "category"}
 

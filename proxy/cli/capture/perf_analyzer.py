@@ -19,13 +19,11 @@ from msgspec import Struct
 from proxy import files
 from proxy.cli.capture.columns import UnusableRows
 from proxy.cli.capture.requests import ForeignExchange, inference, tensor, text_tensor
+from proxy.contracts.datatypes import WIDTHS
 from proxy.payload.reading import Unreadable, flatten
 
 MAX_FILE = 1 << 28
 """Bytes of a file, which is one document: 256 MiB."""
-
-WIDTH = {"BOOL": 1, "UINT8": 1, "INT8": 1, "UINT16": 2, "INT16": 2, "FP16": 2, "BF16": 2, "UINT32": 4, "INT32": 4}
-WIDTH |= {"FP32": 4, "UINT64": 8, "INT64": 8, "FP64": 8}
 
 
 class TensorTypes(Struct, frozen=True):
@@ -86,7 +84,7 @@ def _tensor(name: str, value: Any, datatype: str, raw: dict[str, bytes]) -> dict
         data = b64decode(content["b64"], validate=True)
         if datatype == "BYTES":
             data = text_tensor(data)
-        count = 1 if datatype == "BYTES" else len(data) // WIDTH[datatype]
+        count = 1 if datatype == "BYTES" else len(data) // WIDTHS[datatype]
         raw[name] = data
         size = {"binary_data_size": len(data)}
         return {"name": name, "shape": shape or [1, count], "datatype": datatype, "parameters": size}

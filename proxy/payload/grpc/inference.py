@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from proxy.contracts.datatypes import CONTENTS_FIELDS
 from proxy.contracts.identity import IDENTITY_FIELDS
 from proxy.contracts.json_cost import STRING
 from proxy.contracts.observation import Tensor
@@ -23,19 +24,12 @@ from proxy.payload.oip_binary import text_of, values
 from proxy.payload.oip_tensors import shaped
 from proxy.payload.reading import MAX_DEPTH, MAX_TENSOR_VALUES, MAX_TENSORS, Body, Unreadable
 
+NUMBERS: tuple[Numbers, ...] = (BOOL, INT32, INT64, UINT32, UINT64, FLOAT, DOUBLE)
+"""How the values of the first fields of `contents` are written; the one behind them has a field for each text."""
+
 CONTENTS: dict[str, tuple[int, Numbers | None]] = {
-    "BOOL": (1, BOOL),
-    "INT8": (2, INT32),
-    "INT16": (2, INT32),
-    "INT32": (2, INT32),
-    "INT64": (3, INT64),
-    "UINT8": (4, UINT32),
-    "UINT16": (4, UINT32),
-    "UINT32": (4, UINT32),
-    "UINT64": (5, UINT64),
-    "FP32": (6, FLOAT),
-    "FP64": (7, DOUBLE),
-    "BYTES": (8, None),
+    datatype: (field, NUMBERS[field - 1] if field <= len(NUMBERS) else None)
+    for datatype, field in CONTENTS_FIELDS.items()
 }
 """Datatype to the field of `contents` that has its values, and how they are written; None: a field for each text."""
 

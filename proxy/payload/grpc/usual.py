@@ -17,13 +17,13 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Any
 
+from proxy.contracts.datatypes import INTEGER_TYPES, LETTERS
 from proxy.contracts.grpc_status import PREFIX
 from proxy.contracts.identity import IDENTITY_FIELDS, identity_of
 from proxy.contracts.observation import Tensor
 from proxy.payload.grpc import inference
 from proxy.payload.grpc.numbers import DOUBLE, FLOAT, INT64
 from proxy.payload.grpc.wire import BYTES, located
-from proxy.payload.oip_tensors import INTEGER_TYPES
 from proxy.payload.reading import MAX_DEPTH, MAX_TENSOR_VALUES, MAX_TENSORS, Unreadable, name_of
 
 MAX_LENGTHS = 256
@@ -32,22 +32,6 @@ MAX_FORMS = 4
 """MessageForms of one length: models that are asked alike."""
 MAX_AROUND = 2048
 """Bytes around the numbers of a message that has a form."""
-
-LETTERS = {
-    "BOOL": "?",
-    "INT8": "b",
-    "INT16": "h",
-    "INT32": "i",
-    "INT64": "q",
-    "UINT8": "B",
-    "UINT16": "H",
-    "UINT32": "I",
-    "UINT64": "Q",
-    "FP16": "e",
-    "FP32": "f",
-    "FP64": "d",
-}
-"""Datatype to how `struct` reads its raw contents; BF16 and BYTES have no form."""
 
 ID = 3
 """The field of a request's, or an answer's, id."""

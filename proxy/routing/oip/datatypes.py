@@ -7,54 +7,25 @@ import struct
 from math import isfinite
 from typing import Any, Final
 
+from proxy.contracts.datatypes import CONTENTS_FIELDS, FLOAT_TYPES, LETTERS, WIDTHS
 from proxy.routing.oip.wire import WireField, bytes_field, fields_of, signed, varint
 from proxy.routing.protobuf import NotProtobuf
 
-RAW_ALONE: Final = frozenset(("FP16", "BF16"))
+RAW_ALONE: Final = frozenset(WIDTHS) - frozenset(CONTENTS_FIELDS)
 """Datatypes that messages of gRPC have in raw contents alone."""
 
-_LETTERS: Final = {
-    "BOOL": "?",
-    "INT8": "b",
-    "INT16": "h",
-    "INT32": "i",
-    "INT64": "q",
-    "UINT8": "B",
-    "UINT16": "H",
-    "UINT32": "I",
-    "UINT64": "Q",
-    "FP16": "e",
-    "BF16": "H",
-    "FP32": "f",
-    "FP64": "d",
-}
-"""Datatype to how `struct` writes it."""
+_LETTERS: Final = LETTERS | {"BF16": "H"}
+"""Datatype to how `struct` writes it: of BF16 its bits."""
 
-_WIDTHS: Final = {datatype: struct.calcsize(f"<{letter}") for datatype, letter in _LETTERS.items()}
-
-_CONTENTS: Final = {
-    "BOOL": 1,
-    "INT8": 2,
-    "INT16": 2,
-    "INT32": 2,
-    "INT64": 3,
-    "UINT8": 4,
-    "UINT16": 4,
-    "UINT32": 4,
-    "UINT64": 5,
-    "FP32": 6,
-    "FP64": 7,
-    "BYTES": 8,
-}
-"""Datatype to the field of `InferTensorContents` that has its values."""
+_WIDTHS: Final = WIDTHS
+_CONTENTS: Final = CONTENTS_FIELDS
+_FLOATS: Final = FLOAT_TYPES
 
 MAX_VALUES: Final = 131_072
 """Values of a request, or of an answer, that are written anew: its worker does nothing else meanwhile. They are counted
 before any is read."""
 
 _NUMBERS: Final = frozenset((float, int, bool))
-_FLOATS: Final = frozenset(("FP16", "BF16", "FP32", "FP64"))
-
 
 _AS_THEY_ARE: Final = {
     datatype: {bool} if datatype == "BOOL" else {int, float} if datatype in _FLOATS else {int} for datatype in _LETTERS

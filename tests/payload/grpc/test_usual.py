@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.contracts.datatypes import LETTERS
 from proxy.contracts.observation import Tensor
 from proxy.contracts.settings import DEFAULT_ANALYSIS
 from proxy.payload.grpc import inference
 from proxy.payload.grpc.inference import read_inputs, read_outputs
-from proxy.payload.grpc.usual import LETTERS, MAX_AROUND, MAX_FORMS, MAX_LENGTHS, MessageForms, form_of
+from proxy.payload.grpc.usual import MAX_AROUND, MAX_FORMS, MAX_LENGTHS, MessageForms, form_of
 from proxy.payload.oip_binary import TYPES
 from proxy.payload.reading import Body
 from tests.payload.grpc.test_inference import VALUES
