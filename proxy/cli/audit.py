@@ -23,7 +23,8 @@ from proxy.control.state.state_file import StoreError
 from proxy.control.state.store import Store
 from proxy.control.state.verification import verified
 from proxy.release.audit import Entry, Link, canonical, digest, entry_of, plain
-from proxy.release.history import Story, chain_of
+from proxy.release.chapters import limits, stages
+from proxy.release.history import Story, chain_of, routes
 from proxy.release.story_export import UnreadableExportError, fault_of, read_export
 
 ENTRIES_A_PAGE = 1000
@@ -126,7 +127,8 @@ def _rows(access: Access) -> Iterator[dict[str, Any]]:
 def show_story(story: Story, as_json: bool) -> None:
     """A release from commit to endpoint."""
     if as_json:
-        print(dumps(plain(story)))
+        plans = {route: {"stages": stages(story, route), "limits": limits(story, route)} for route in routes(story)}
+        print(dumps(plain(story) | {"plans": plans}))
         return
     print(f"release {story.name}: {story.candidate} in place of {story.primary}, strategy {story.strategy}")
     for route, (candidate, primary) in story.beside.items():
@@ -138,15 +140,31 @@ def show_story(story: Story, as_json: bool) -> None:
     rows = [(link, *(chain[link] for chain in chains)) for link in (chains[0] if chains else ())]
     put(table(None, ("", *names), rows))
     print()
+    put(table(None, ("route", "stage", "asked", "standing", "began", "ended"), _stages(story)))
+    print()
+    held = ((route, each["title"], each["says"]) for route in routes(story) for each in limits(story, route))
+    put(table(None, ("route", "limit", "allowed"), held))
+    print()
     put(table(None, ("entry", "when", "who", "what", "phase", "why"), (_row(entry) for entry in story.entries)))
     print()
     put(table(None, ("entry", "verdict", "evidence"), (row for entry in story.entries for row in _evidence(entry))))
 
 
+def _stages(story: Story) -> Iterator[tuple[object, ...]]:
+    """Each stage of the plan, on each route; those that were not begun have no times."""
+    for route in routes(story):
+        for each in stages(story, route):
+            times = ("" if each[when] is None else _moment(each[when]) for when in ("began", "ended"))
+            yield route, each["stage"], each["says"], each["standing"], *times
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+
+
 def _row(entry: Entry) -> tuple[object, ...]:
-    when = datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="milliseconds")
     after: dict[str, Any] = entry.after or {}
-    return entry.seq, when, entry.who, entry.action, after.get("phase", ""), entry.why
+    return entry.seq, _moment(entry.at), entry.who, entry.action, after.get("phase", ""), entry.why
 
 
 def _evidence(entry: Entry) -> list[tuple[object, ...]]:

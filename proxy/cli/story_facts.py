@@ -10,8 +10,7 @@ from proxy.cli.access import Access
 from proxy.cli.client import ask
 from proxy.control.stories.archive import Archive
 from proxy.control.stories.told import facts_for, facts_told, while_on_its_way
-from proxy.release.audit import states_of
-from proxy.release.history import Story
+from proxy.release.history import Story, routes
 from proxy.release.telling import ending
 
 FACTS = ("touched", "failed", "failed_total", "disagreements", "moments")
@@ -47,8 +46,3 @@ def _kept(archive: Archive, story: Story, route: str) -> dict[str, Any]:
     first, last = while_on_its_way(story.entries[0].at, end.at if end else None)
     found = facts_for(archive.of(route, first, last), candidate)
     return facts_told(found, story.entries[0].at)
-
-
-def routes(story: Story) -> list[str]:
-    """The routes of a release."""
-    return list(states_of(story.entries[0]))

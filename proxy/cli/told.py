@@ -38,7 +38,15 @@ def explanation(told: Mapping[str, Any]) -> str:
         rows.append(("story", f"penumbra audit export {told['release']} --page release.html"))
     head = f"{told['route']} at {clock(told['at'])}, counts of this {told['facts_scope']}"
     rows += [("limits", said) for said in _limits(told.get("verdicts", ()))]
-    return "\n".join((*_wrapped(head, ""), "", *(_paragraph(name, said) for name, said in rows if said)))
+    return "\n".join(
+        (
+            *_wrapped(told["summary"], ""),
+            "",
+            *_wrapped(head, ""),
+            "",
+            *(_paragraph(name, said) for name, said in rows if said),
+        )
+    )
 
 
 def _limits(verdicts: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -26,7 +26,8 @@ def explain(
     *,
     access: Access,
 ) -> None:
-    """What happened on ROUTE, when, to whom, why, whether it is over, what was done, and what to do now."""
+    """What happened on ROUTE, when, to whom, why, whether it is over, what was done, and what to do now. The first line
+    has it in one breath, for whoever was woken."""
     from proxy.cli.client import ask
     from proxy.cli.told import explanation, time_of
 

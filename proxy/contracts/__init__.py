@@ -8,6 +8,7 @@
 - `outcome`: how a leg ended, and what that is charged to; `stream_end`: the end that a stream itself shows
 - `record`: what workers report: ticks (exact counters) and records (facts of a finished leg)
 - `json_cost`: what JSON costs to read, before it is read
+- `durations`: lengths of time for people
 - `bounds`: how much of a text that a stranger chose is kept or shown
 - `observation`: a leg as analysed: its facts, and what was read in its bodies
 - `leg_join`: the join of the legs of one exchange, with its bounds

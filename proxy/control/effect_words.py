@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from proxy.contracts.durations import in_units
 from proxy.control.effects import Effect, Flow, RouteEffect, Standing
-
-UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 LEAST_KEYLESS = 0.01
 """Part of the requests without a key from which on it is said."""
@@ -124,7 +123,7 @@ def _phase(route: RouteEffect) -> list[str]:
 def _window(route: RouteEffect) -> str:
     new, old = route.after.primary, route.before.primary
     if route.window:
-        return f"{new} is guarded for {span(route.window)}: a breach goes back to {old}"
+        return f"{new} is guarded for {in_units(route.window)}: a breach goes back to {old}"
     return f"nothing guards {new} then; a rollback by hand goes back to {old}"
 
 
@@ -163,13 +162,3 @@ def percent(value: float) -> str:
     ('12 %', '0.1 %', '33.3333 %')
     """
     return f"{value:.6g} %"
-
-
-def span(seconds: float) -> str:
-    """A length of time in its largest unit that leaves no rest, or else in seconds.
-
-    >>> span(3600.0), span(90.0), span(0.5)
-    ('1 h', '90 s', '0.5 s')
-    """
-    unit, name = next((each for each in UNITS if seconds % each[0] == 0.0), UNITS[-1])
-    return f"{seconds / unit:g} {name}"

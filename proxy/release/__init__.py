@@ -13,6 +13,7 @@ plan            settings and live states → the routing table; what a reload ke
 post_promotion  the guard of a promoted version
 audit           the hash chain of every change
 history         the story of one release, read from the audit
+first_line      what happened in one breath
 chapters        a story in documents: in a few words, its stages, its changes, what its versions differ in
 telling         what happened, in sentences
 words           a verdict in words that stand alone

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
+from proxy.contracts.durations import in_units
+from proxy.contracts.metrics import METRICS
+from proxy.contracts.settings import Release
 from proxy.release.audit import Entry
 from proxy.release.history import Story, chain_of
 from proxy.release.telling import by_whom, ending, phase_after, state_after
+from proxy.release.words import allowed
 
 
 def heading(story: Story, route: str) -> dict[str, Any]:
@@ -32,7 +39,65 @@ def heading(story: Story, route: str) -> dict[str, Any]:
 
 
 def stages(told: Story, route: str) -> list[dict[str, Any]]:
-    """The stages that a release was in, each with its times."""
+    """All stages of the plan: those that a release was in, each with its times, then those that it has not begun.
+    `standing` says which: over, under way, not begun, and not reached where the release has ended before."""
+    found = _begun(told, route)
+    for each in found:
+        each["standing"] = "under way" if each["ended"] is None else "over"
+    planned = plan(told, route)
+    standing = "not begun" if ending(told, route) is None else "not reached"
+    reached = max((each["stage"] for each in found), default=0)
+    ahead = enumerate(planned.get("stages", ())[reached:], reached + 1)
+    found += [{"stage": n, "began": None, "ended": None, "asked": each, "standing": standing} for n, each in ahead]
+    return [each | {"says": asked(each["asked"], _ends(planned, each["stage"]))} for each in found]
+
+
+def plan(told: Story, route: str) -> dict[str, Any]:
+    """The plan, by the last change that has it."""
+    plans = (state_after(entry, route).get("release") for entry in reversed(told.entries))
+    return next((plan for plan in plans if isinstance(plan, dict)), {})
+
+
+def asked(stage: Mapping[str, Any], ends: str = "") -> str:
+    """What a stage asks for.
+
+    >>> asked({"canary": 5.0, "requests": 500, "duration": 3600.0}, "ends by proof")
+    '5 % live, 500 requests, 1 h, ends by proof'
+    """
+    parts = {"canary": "{:g} % live", "shadow": "{:g} % copies", "requests": "{:,} requests", "duration": "{}"}
+    told = {**stage, "duration": in_units(stage.get("duration") or 0.0)}
+    return ", ".join(
+        (*(text.format(told[name]) for name, text in parts.items() if stage.get(name)), *filter(None, [ends]))
+    )
+
+
+def _ends(planned: Mapping[str, Any], stage: int) -> str:
+    try:
+        release = msgspec.convert(planned, Release, strict=False)
+    except msgspec.ValidationError:  # of a version of this program that knew other plans
+        return ""
+    return "ends by proof" if release.proof_at(stage - 1) else ""
+
+
+def limits(told: Story, route: str) -> list[dict[str, Any]]:
+    """What the candidate is held to, for the whole release, with what each limit allows."""
+    guard = plan(told, route).get("guard")
+    lines = guard.get("scorecard", {}) if isinstance(guard, dict) else {}
+    return [
+        {
+            "metric": metric,
+            "title": METRICS[metric].title if metric in METRICS else metric,
+            "bound": bound,
+            "limit": value,
+            "says": allowed(metric, bound, float(value)),
+        }
+        for metric, bounds in lines.items()
+        for bound, value in bounds.items()
+        if value is not None
+    ]
+
+
+def _begun(told: Story, route: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for entry in told.entries:
         state = state_after(entry, route)

@@ -106,7 +106,7 @@ def on_pass(state: RouteState, verdicts: Sequence[Verdict], legs: int, now: floa
     total = overall(verdicts)
     if total.outcome != "pass":
         return None
-    reason = f"stage {state.stage + 1} of {len(release.stages)} passed: {legs:,} requests; {total.sentence}"
+    reason = f"stage {state.stage + 1} of {len(release.stages)} passed: {legs:,} requests, {_all_held(verdicts)}"
     if state.stage + 1 < len(release.stages):
         return Action("advance", reason)
     return Action("promote", reason) if STRATEGIES[release.strategy].promotes else None
@@ -133,6 +133,12 @@ def on_identity_change(
     if wanted == "pause" and judged and legal(state.phase, "pause"):
         return Action("pause", f"{what}; the evidence begins anew", IDENTITY, version)
     return Action("restart", f"{what}; the evidence begins anew", IDENTITY, version)
+
+
+def _all_held(verdicts: Sequence[Verdict]) -> str:
+    """How many limits held; the lines themselves are the evidence of the change, and would fill a list of changes."""
+    held = sum(verdict.outcome == "pass" and not verdict.aim for verdict in verdicts)
+    return "its limit held" if held == 1 else f"all {held} limits held"
 
 
 IDENTITY = "identity"

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from proxy.contracts.release import Verdict
-from proxy.release.audit import Entry
+from proxy.release.audit import Entry, states_of
 
 ACTIVE_PHASES = frozenset({"shadowing", "ramping", "paused", "promoted"})
 _LINEAGE = ("commit", "dataset", "features", "training_config", "evaluation")
@@ -95,6 +95,11 @@ def story_of(entries: Iterable[Entry], name: str) -> Story:
     if not matches:
         raise NoSuchReleaseError(f"no release {name}; known: {', '.join(story.name for story in releases) or 'none'}")
     return matches[-1]
+
+
+def routes(story: Story) -> list[str]:
+    """The routes of a release."""
+    return list(states_of(story.entries[0]))
 
 
 def _story(chapter: Sequence[Entry]) -> Story:

@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from proxy.contracts.durations import in_units
 from proxy.contracts.story import StoryFacts, Touched
 from proxy.release.audit import Entry, states_of
 from proxy.release.history import Story, begins
@@ -52,19 +53,6 @@ class Told(Struct, frozen=True):
 def clock(at: float) -> str:
     """A time for people, absolute."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def span(seconds: float) -> str:
-    """A length of time for people.
-
-    >>> span(0.4), span(75), span(7300)
-    ('0.4 s', '1 min 15 s', '2 h 1 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.2g} s"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
-    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
 
 
 def state_after(entry: Entry, route: str) -> dict[str, Any]:
@@ -209,7 +197,7 @@ def what_of(entry: Entry, route: str, names: Mapping[str, str]) -> str:
     )
 
 
-def _plan_of(entry: Entry, route: str) -> dict[str, Any]:
+def plan_of(entry: Entry, route: str) -> dict[str, Any]:
     """The plan of the release that an entry is about; {}: none."""
     plan = state_after(entry, route).get("release") or state_before(entry, route).get("release")
     return plan if isinstance(plan, dict) else {}
@@ -232,7 +220,7 @@ def telling_one(entries: Sequence[Entry], route: str) -> Entry | None:
 def names_in(entry: Entry, route: str) -> dict[str, str]:
     """Candidate and primary that an entry is about."""
     after, before = state_after(entry, route), state_before(entry, route)
-    plan = _plan_of(entry, route)
+    plan = plan_of(entry, route)
     rolled = after.get("rolled_back") or ()
     split = before.get("split") or after.get("split") or {}
     candidate = (entry.action == "rollback" and rolled and rolled[-1]) or plan.get("candidate") or next(iter(split), "")
@@ -290,7 +278,7 @@ def _when(entry: Entry | None, facts: StoryFacts | None, warnings: Sequence[Mapp
     if entry:
         said.append(f"{clock(entry.at)} ({entry.action}, entry {entry.seq} of the audit).")
     if facts and facts.first_bad is not None and (entry is None or facts.first_bad <= entry.at):
-        after = f", {span(entry.at - facts.first_bad)} before that" if entry else ""
+        after = f", {in_units(entry.at - facts.first_bad)} before that" if entry else ""
         said.append(
             f"The first bad answer of {', '.join(facts.candidates)} was seen at {clock(facts.first_bad)}{after}."
         )
@@ -334,6 +322,6 @@ def _now(
             f"penumbra rollback {route} --reason …"
         )
     if entry and entry.action in TODO:
-        anew = (ANEW if _plan_of(entry, route) else BY_HAND).format(route=route, **names)
+        anew = (ANEW if plan_of(entry, route) else BY_HAND).format(route=route, **names)
         steps.append(TODO[entry.action].format(route=route, anew=anew, **names))
     return tuple(steps) or ("Nothing to do.",)

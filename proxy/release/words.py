@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from math import isfinite, isnan
 
+from proxy.contracts.durations import in_units
 from proxy.contracts.metrics import METRICS
 from proxy.contracts.release import Verdict
 from proxy.release.sentences import counted, more_of, odds
 
-_UNITS = {"seconds": " s"}
 _ALLOWED = {
     "max": "at most {}",
     "min": "at least {}",
@@ -37,6 +37,8 @@ def figure(value: float | str | None, unit: str = "") -> str:
 
     >>> figure(None), figure(0.0), figure(float("inf")), figure(float("nan")), figure(0.12345), figure("inf")
     ('missing', 'zero', 'infinite', 'no number', '0.123', 'infinite')
+    >>> figure(0.012, "seconds")
+    '12 ms'
     """
     if value is None:
         return "missing"
@@ -45,7 +47,9 @@ def figure(value: float | str | None, unit: str = "") -> str:
         return "no number"
     if not isfinite(number):
         return "infinite" if number > 0 else "minus infinite"
-    return "zero" if number == 0.0 else f"{number:.3g}{_UNITS.get(unit, '')}"
+    if unit == "seconds":
+        return in_units(number)
+    return "zero" if number == 0.0 else f"{number:.3g}"
 
 
 def words_of(
@@ -61,8 +65,9 @@ def words_of(
     began = _began(verdict, since) + (f", until {until}" if until else "")
     lost = f", {verdict.lost:,} more were lost" if verdict.lost else ""
     of = f"{verdict.n:,} {_observed(verdict.metric)} of {verdict.version or 'the candidate'}"
+    most = allowed(verdict.metric, verdict.bound, verdict.limit)
     return {
-        "says": f"{_title(verdict)}: {verdict.outcome}. {_measured(verdict)}. Allowed: {_allowed(verdict)}.",
+        "says": f"{_title(verdict)}: {verdict.outcome}. {_measured(verdict)}. Allowed: {most}.",
         "on": f"{of if verdict.n else 'nothing yet'}{lost}{began}",
         "changes": _changes(verdict, threshold, ended),
     }
@@ -94,14 +99,19 @@ def _observed(metric: str) -> str:
     return _OBSERVED[row.source] if row else "observations"
 
 
-def _allowed(verdict: Verdict) -> str:
-    return _ALLOWED.get(verdict.bound, "{}").format(figure(verdict.limit, _unit(verdict, "max_ratio", "max_psi")))
+def allowed(metric: str, bound: str, limit: float | None) -> str:
+    """What a limit allows.
+
+    >>> allowed("error_rate", "max_ratio", 1.5), allowed("latency_p99", "max", 0.25)
+    ("at most 1.5 times the primary's", 'at most 250 ms')
+    """
+    return _ALLOWED.get(bound, "{}").format(figure(limit, _unit(metric, bound, "max_ratio", "max_psi")))
 
 
-def _unit(verdict: Verdict, *without: str) -> str:
+def _unit(metric: str, bound: str, *without: str) -> str:
     """The unit of what is held against the limit; bounds `without` have none."""
-    metric = METRICS.get(verdict.metric)
-    return metric.unit if metric and verdict.bound not in without else ""
+    row = METRICS.get(metric)
+    return row.unit if row and bound not in without else ""
 
 
 def _measured(verdict: Verdict) -> str:
@@ -119,14 +129,18 @@ def _own(verdict: Verdict, value: float | str | None) -> str:
     metric = METRICS.get(verdict.metric)
     if metric and metric.kind == "rate" and value is not None:
         return counted(verdict.metric, float(value), verdict.n)
-    return _HELD["max_psi"].format(figure(value)) if verdict.bound == "max_psi" else figure(value, _unit(verdict))
+    return (
+        _HELD["max_psi"].format(figure(value))
+        if verdict.bound == "max_psi"
+        else figure(value, _unit(verdict.metric, verdict.bound))
+    )
 
 
 def _theirs(verdict: Verdict) -> str:
     metric = METRICS.get(verdict.metric)
     if metric and metric.kind == "rate" and verdict.reference is not None and verdict.n_reference:
         return counted(verdict.metric, verdict.reference, verdict.n_reference)
-    return figure(verdict.reference, _unit(verdict))
+    return figure(verdict.reference, _unit(verdict.metric, verdict.bound))
 
 
 def _held(verdict: Verdict) -> str:
@@ -135,7 +149,7 @@ def _held(verdict: Verdict) -> str:
         return "" if verdict.reference == 0.0 else "neither ratio nor difference can be told"
     if verdict.bound == "max_ratio" and not isfinite(verdict.value) and not isnan(verdict.value):
         return "a ratio of infinite, since the primary's is zero"
-    return _HELD[verdict.bound].format(figure(verdict.value, _unit(verdict, "max_ratio")))
+    return _HELD[verdict.bound].format(figure(verdict.value, _unit(verdict.metric, verdict.bound, "max_ratio")))
 
 
 def _changes(verdict: Verdict, threshold: float | None, ended: bool) -> str:

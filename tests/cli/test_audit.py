@@ -76,10 +76,21 @@ def test_show_tells_the_release_from_commit_to_endpoint(tmp_path: Path, config: 
     written(tmp_path).close()
     result = CliRunner().invoke(app, ["audit", "show", "cancer", "--config", str(config)])
     assert result.exit_code == 0
-    for said in ("cancer@1", "4f2a91c", "not stated", "127.0.0.1:2", "alice", "rolled_back", "n=100, lost=0"):
+    for said in (
+        "cancer@1",
+        "4f2a91c",
+        "not stated",
+        "127.0.0.1:2",
+        "alice",
+        "rolled_back",
+        "n=100, lost=0",
+        "stage",
+        "limit",
+    ):
         assert said in result.output
     result = CliRunner().invoke(app, ["audit", "show", "cancer@1", "--config", str(config), "--json"])
     assert json.loads(result.output)["versions"]["v2"]["lineage"]["commit"] == "4f2a91c"
+    assert json.loads(result.output)["plans"]["cancer"].keys() == {"stages", "limits"}
 
 
 def test_show_without_such_a_release(tmp_path: Path, config: Path) -> None:

@@ -16,7 +16,14 @@ parts = st.one_of(st.text(max_size=400), st.text("wide 模型\u0301", max_size=4
 
 @given(parts, parts, parts, st.lists(parts, max_size=3))
 def test_lines_are_short_and_hold_no_control_characters(what: str, why: str, whom: str, now: list[str]) -> None:
-    told: dict[str, Any] = {"route": "r", "at": 0.0, "facts_scope": "sidecar", "release": "r@1", "when": "then"}
+    told: dict[str, Any] = {
+        "route": "r",
+        "at": 0.0,
+        "facts_scope": "sidecar",
+        "release": "r@1",
+        "when": "then",
+        "summary": what,
+    }
     told |= {"what": what, "why": why, "to_whom": whom, "is_it_over": "Yes.", "done": "rollback", "now": now}
     for line in explanation(told).splitlines():
         assert columns(line) <= COLUMNS
@@ -32,7 +39,7 @@ def test_each_limit_is_told() -> None:
         "release": None,
         "now": ["Nothing to do."],
     }
-    told |= dict.fromkeys(("what", "when", "to_whom", "why", "is_it_over", "done"), "said.")
+    told |= dict.fromkeys(("summary", "what", "when", "to_whom", "why", "is_it_over", "done"), "said.")
     told["verdicts"] = [{"n": 9, "words": words}, {"n": 0, "words": words}]
     said = explanation(told)
     assert said.count("limits   error rate: pass. On 9 requests of b. It fails once there is more.") == 2

@@ -15,6 +15,7 @@ EXPLAINED: dict[str, Any] = {
     "at": 0.0,
     "facts_scope": "sidecar",
     "release": None,
+    "summary": "r: b was rolled back. It is over.",
     "what": "b was rolled back.",
     "when": "then",
     "to_whom": "7 users.",
@@ -29,7 +30,7 @@ LISTED = {"route": "r", "releases": [], "truncated": False}
 @pytest.mark.parametrize(
     ("arguments", "path", "answer", "said"),
     [
-        (["explain", "r"], "/v1/routes/r/explain", EXPLAINED, "b was rolled back."),
+        (["explain", "r"], "/v1/routes/r/explain", EXPLAINED, "r: b was rolled back. It is over."),
         (["explain", "r", "--at", "1970-01-01T00:00:05Z"], "/v1/routes/r/explain?at=5.0", EXPLAINED, "7 users."),
         (["explain", "r", "--json"], "/v1/routes/r/explain", EXPLAINED, '"what": "b was rolled back."'),
         (["releases", "r"], "/v1/routes/r/releases", LISTED, "r has had no release."),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy.release.audit import entry_of
-from proxy.release.chapters import change, differs, heading, stages
+from proxy.release.audit import Entry, entry_of
+from proxy.release.chapters import change, differs, heading, limits, stages
 from proxy.release.history import Story, story_of
 from tests.release.test_story_export import chain
 
@@ -25,6 +25,55 @@ def test_a_release_in_a_few_words() -> None:
 def test_a_stage_ends_with_the_release() -> None:
     (only,) = stages(told(), "cancer")
     assert (only["stage"], only["began"], only["ended"], only["asked"]["canary"]) == (1, 3.0, 5.0, 5.0)
+
+
+PLAN = {
+    "candidate": "v2",
+    "strategy": "canary",
+    "stages": [
+        {"shadow": 100.0, "requests": 500},
+        {"canary": 5.0, "requests": 500},
+        {"canary": 50.0, "duration": 3600.0},
+    ],
+    "guard": {"scorecard": {"error_rate": {"max_ratio": 1.5}, "latency_p99": {"max": 0.25, "max_ratio": None}}},
+}
+
+
+def planned(*then: dict[str, Any]) -> Story:
+    """A release of three stages, and states that follow its first."""
+    before = {"route": "r", "phase": "steady", "primary": "v1"}
+    first = before | {"phase": "shadowing", "release": PLAN, "stage": 0}
+    states = [before, first, *(first | each for each in then)]
+    entries = [
+        Entry(n, float(n), "ops", "advance" if n > 1 else "release", "r", "", states[n - 1], states[n], None, None, "")
+        for n in range(1, len(states))
+    ]
+    return story_of(entries, "r")
+
+
+def test_the_whole_plan_is_there_while_a_release_is_under_way_and_after() -> None:
+    going = planned({"phase": "ramping", "stage": 1})
+    assert [(each["stage"], each["standing"], each["began"]) for each in stages(going, "r")] == [
+        (1, "over", 1.0),
+        (2, "under way", 2.0),
+        (3, "not begun", None),
+    ]
+    assert [each["says"] for each in stages(going, "r")] == [
+        "100 % copies, 500 requests",
+        "5 % live, 500 requests",
+        "50 % live, 1 h, ends by proof",
+    ]
+    over = planned({"phase": "rolled_back", "release": None, "stage": 0})
+    assert [each["standing"] for each in stages(over, "r")] == ["over", "not reached", "not reached"]
+    assert {(each["metric"], each["says"]) for each in limits(over, "r")} == {
+        ("error_rate", "at most 1.5 times the primary's"),
+        ("latency_p99", "at most 250 ms"),
+    }
+
+
+def test_a_plan_of_an_unknown_form_is_told_as_far_as_it_goes() -> None:
+    odd = planned({"release": PLAN | {"strategy": "a new one"}})
+    assert [each["says"] for each in stages(odd, "r")][-1] == "50 % live, 1 h"
 
 
 def test_versions_differ_in_what_they_state() -> None:

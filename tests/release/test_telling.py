@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from proxy.contracts.story import StoryFacts, Touched
 from proxy.release.audit import Entry
-from proxy.release.telling import WORDS, span, telling_one, told_of, touched_of, touched_sentence
+from proxy.release.telling import WORDS, telling_one, told_of, touched_of, touched_sentence
 
 USERS = {"count": 7, "error": 0.0, "at_least": False, "why": ""}
 
@@ -85,10 +85,6 @@ def test_what_was_not_counted_from_the_beginning_says_since_when() -> None:
 def test_nobody_is_said_as_such_and_what_is_not_known_too() -> None:
     assert touched_sentence(touched_of(facts(), USERS)).startswith("nobody")
     assert touched_sentence(None).startswith("not known")
-
-
-def test_spans() -> None:
-    assert [span(each) for each in (0.25, 59.9, 61.0, 7300.0)] == ["0.25 s", "60 s", "1 min 1 s", "2 h 1 min"]
 
 
 def test_a_rollback_is_no_longer_what_happened_once_its_version_has_traffic_again() -> None:

@@ -89,7 +89,7 @@ INFINITE = "301 errors of 1,204 requests; the primary: 0 errors of 9,120 request
         ),
         (
             {"metric": "latency_p99", "own": 0.12, "reference": 0.1, "value": 1.2},
-            "0.12 s; the primary: 0.1 s; 1.2 times",
+            "120 ms; the primary: 100 ms; 1.2 times",
         ),
         ({"metric": "input_drift", "bound": "max_psi", "value": 0.3}, "a PSI of 0.3. Allowed: a PSI of at most 1.5"),
         ({"metric": "accuracy", "bound": "min", "value": 0.0, "limit": 0.9}, "pass. zero. Allowed: at least 0.9"),

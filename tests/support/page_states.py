@@ -238,7 +238,15 @@ def explanation(name: str, text: str = "Nothing happened.") -> Document:
     parts = dict.fromkeys(("what", "when", "to_whom", "why", "is_it_over", "done"), "")
     facts = {"scope": "sidecar", "facts_scope": "sidecar", "at": NOW, "phase": "steady", "release": None, "over": True,
              "entry": None, "touched": None, "findings": [], "verdicts": [], "warnings": []}  # fmt: skip
-    return {"route": name, **facts, **parts, "what": text, "now": ["Nothing has to be done."], "text": text}
+    return {
+        "route": name,
+        **facts,
+        **parts,
+        "summary": text,
+        "what": text,
+        "now": ["Nothing has to be done."],
+        "text": text,
+    }
 
 
 def releases(name: str) -> Document:

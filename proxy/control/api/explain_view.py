@@ -24,6 +24,7 @@ from proxy.control.stories.told import EARLY_SECONDS, touched, verdicts_at, whil
 from proxy.control.stories.troubles import TimedNotice
 from proxy.release import plan, scorecard, telling, transitions
 from proxy.release.audit import Entry, plain
+from proxy.release.first_line import first_line
 from proxy.release.history import Story, at_rollback, begins, stories
 from proxy.release.soundness import MAX_UNIX_SECONDS
 from proxy.release.words import words_of
@@ -79,6 +80,7 @@ def explain(
         "phase": state["phase"],
         "release": release.name if release else None,
         "over": told.over.startswith("Yes"),
+        "summary": first_line(route, entry, known_of, state, warnings, at),
         "what": told.what,
         "when": told.when,
         "to_whom": whom,

@@ -55,7 +55,19 @@ STORY_SHAPES: dict[str, Schema] = {
         **_HEADING,
         routes=many(text()),
         plan=maybe(_ANY),
-        stages=many(record(stage=whole(), began=number(), ended=maybe(number()), asked=_ANY)),
+        stages=many(
+            record(
+                stage=whole(),
+                began=maybe(number(description="null: it has not begun.")),
+                ended=maybe(number()),
+                asked=_ANY,
+                says=text(description="What it asks for, in words."),
+                standing=text(
+                    description="`over`, `under way`, `not begun`, or `not reached` before the release ended."
+                ),
+            )
+        ),
+        limits=many(record(metric=text(), title=text(), bound=text(), limit=number(), says=text())),
         versions=_ANY,
         differs=many(record(what=text(), candidate=text(), primary=text())),
         changes=many(_ANY),
@@ -84,6 +96,9 @@ STORY_SHAPES: dict[str, Schema] = {
         phase=text(),
         release=maybe(text()),
         over={"type": "boolean"},
+        summary=text(
+            description="What happened, when, to whom, whether it is over and what comes next, in one breath."
+        ),
         what=text(),
         when=text(),
         to_whom=text(),

@@ -16,9 +16,9 @@ from proxy.control.engine import Engine
 from proxy.control.stories import archive, chronicle
 from proxy.control.stories.chronicle import Chronicle
 from proxy.control.stories.told import facts_for, facts_told, while_on_its_way
-from proxy.release import chapters, telling
-from proxy.release.audit import Entry, states_of
-from proxy.release.history import Story, stories
+from proxy.release import chapters
+from proxy.release.audit import Entry
+from proxy.release.history import Story, routes, stories
 
 MAX_RELEASES = 200
 
@@ -40,8 +40,9 @@ def story(engine: Engine, known: Chronicle | None, route: str, told: Story) -> d
         "scope": verdicts.scope_in(engine),
         "facts_scope": "sidecar",
         **head,
-        "routes": list(states_of(told.entries[0])),
-        "plan": telling.state_after(told.entries[0], route).get("release"),
+        "routes": routes(told),
+        "plan": chapters.plan(told, route) or None,
+        "limits": chapters.limits(told, route),
         "stages": chapters.stages(told, route),
         "versions": told.versions,
         "differs": chapters.differs(told, head["candidate"], head["primary"]),

@@ -9,9 +9,9 @@ from typing import Any
 from proxy.control.stories.requests_page import parts as request_parts
 from proxy.control.stories.requests_page import time
 from proxy.html_page import Markup, document, html, items, outcome, paragraph, section, table
-from proxy.release.audit import Entry, states_of
-from proxy.release.chapters import differs, heading, stages
-from proxy.release.history import Story, chain_of
+from proxy.release.audit import Entry
+from proxy.release.chapters import differs, heading, limits, plan, stages
+from proxy.release.history import Story, chain_of, routes
 from proxy.release.story_export import StoryExport, story_in
 
 
@@ -21,9 +21,10 @@ def page(export: StoryExport) -> str:
     title = f"{story.name}: {story.candidate} in place of {story.primary}"
     parts = (
         f"<h1>{html(title)}</h1>",
-        *(paragraph(f"{route}: {heading(story, route)['sentence']}.") for route in states_of(story.entries[0])),
+        *(paragraph(f"{route}: {heading(story, route)['sentence']}.") for route in routes(story)),
         *_requests(export, story),
-        _section("Stages", "What each asked for, and how long it took.", _stages(story)),
+        _section("Stages", "What each asks for, and when it began and ended.", _stages(story)),
+        _section("Limits", _promises(story), _limits(story)),
         _section("What differs", "In what the versions state of themselves.", _differs(story)),
         _section("The chain, from commit to endpoint", "As they were when the release began.", _versions(story)),
         _section("Packages and replays", "What CI said of each version before the release.", _packages(story)),
@@ -44,7 +45,7 @@ def _section(title: str, note: str, rows: Markup) -> Markup:
 def _requests(export: StoryExport, story: Story) -> list[Markup]:
     """What is kept of the requests, by route."""
     several = len(export.facts) > 1
-    names = {route: f" on {route}" if several else "" for route in states_of(story.entries[0])}
+    names = {route: f" on {route}" if several else "" for route in routes(story)}
     return [
         part for route, on in names.items() if route in export.facts
         for part in request_parts(export.facts[route], on)
@@ -53,17 +54,25 @@ def _requests(export: StoryExport, story: Story) -> list[Markup]:
 
 def _stages(story: Story) -> Markup:
     rows = (
-        (route, str(each["stage"]), asked(each["asked"]), time(each["began"]),
-         "under way" if each["ended"] is None else time(each["ended"]))
-        for route in states_of(story.entries[0]) for each in stages(story, route)
+        (route, str(each["stage"]), each["says"], each["standing"],
+         *("" if each[when] is None else time(each[when]) for when in ("began", "ended")))
+        for route in routes(story) for each in stages(story, route)
     )  # fmt: skip
-    return table(("route", "stage", "asked", "began", "ended"), rows)
+    return table(("route", "stage", "asked", "standing", "began", "ended"), rows)
 
 
-def asked(stage: dict[str, Any]) -> str:
-    """What a stage asks for, such as "5 % live, 500 requests"."""
-    parts = {"canary": "{:g} % live", "shadow": "{:g} % copies", "requests": "{:,} requests", "duration": "{:g} s"}
-    return ", ".join(text.format(stage[name]) for name, text in parts.items() if stage.get(name))
+def _limits(story: Story) -> Markup:
+    rows = ((route, each["title"], each["says"]) for route in routes(story) for each in limits(story, route))
+    return table(("route", "limit", "allowed"), rows)
+
+
+def _promises(story: Story) -> str:
+    """What holds for all limits together."""
+    guard = plan(story, next(iter(routes(story)))).get("guard") or {}
+    acts, chance = guard.get("on_breach", "not known"), guard.get("false_alarm")
+    return (
+        f"On a breach: {acts}. Chance of ever blaming a healthy candidate: {'not known' if chance is None else chance}."
+    )
 
 
 def _differs(story: Story) -> Markup:

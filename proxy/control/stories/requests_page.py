@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from json import dumps
 from typing import Any
 
+from proxy.contracts.durations import in_units
 from proxy.html_page import Markup, html, items, outcome, paragraph, section, table
 from proxy.release.telling import touched_sentence
 from proxy.release.words import figure
@@ -48,7 +49,9 @@ def answered(answer: Mapping[str, Any] | None, detail: str = "") -> str:
     """What an arm answered."""
     if answer is None:
         return "not known"
-    said = f"{answer['version']} ({answer['role']}): {answer['code']}, {answer['outcome']}, {answer['seconds']:.3g} s"
+    said = (
+        f"{answer['version']} ({answer['role']}): {answer['code']}, {answer['outcome']}, {in_units(answer['seconds'])}"
+    )
     return f"{said} ({detail})" if detail else said
 
 

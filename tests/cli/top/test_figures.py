@@ -55,7 +55,7 @@ def test_the_way_to_a_breach_is_in_logarithms() -> None:
         ({"value": "inf"}, "infinite"),
         ({"n": 0, "value": None}, "no data"),
         ({"bound": "max", "value": 0.0, "unit": "fraction"}, "zero"),
-        ({"bound": "max", "value": 0.25, "unit": "seconds"}, "0.25 s"),
+        ({"bound": "max", "value": 0.25, "unit": "seconds"}, "250 ms"),
         ({"value": "what"}, "what"),
     ],
 )

@@ -76,7 +76,11 @@ def test_a_rolled_back_release_tells_who_why_and_whom_it_touched(house: Told) ->
         assert (found["phase"], found["candidate"], found["primary"]) == ("rolled_back", "v2", "v1")
         assert found["ended_by"]["who"] == "scorecard"
         assert "needed" in found["ended_by"]["why"], "the evidence that decided, beside what was needed"
-        assert [each["stage"] for each in found["stages"]] == [1]
+        assert [(each["stage"], each["standing"]) for each in found["stages"]] == [(1, "over"), (2, "not reached")]
+        assert found["stages"][1]["began"] is None and found["stages"][1]["says"].startswith("50 % live, 100 requests")
+        assert {(each["title"], each["says"]) for each in found["limits"]} >= {
+            ("error rate", "at most 1.5 times the primary's")
+        }
         assert found["stages"][0]["ended"] == found["ended"]
         last = next(each for each in found["changes"] if each["action"] == "rollback")
         assert any(line["outcome"] == "fail" and line["n"] == 30 for line in last["verdicts"])

@@ -33,7 +33,7 @@ def test_everything_is_told_as_text() -> None:
     for said in (
         HOSTILE,
         "2 of 70 are kept",
-        "v1 (rescue): 200, good, 0.2 s",
+        "v1 (rescue): 200, good, 200 ms",
         "not known",
         "3 went wrong there",
         "d-1",

@@ -51,11 +51,20 @@ export function part(ratio) {
 export const percents = (percent) =>
   new Intl.NumberFormat("en", { maximumFractionDigits: percent < 10 ? 2 : 1 }).format(percent);
 
+// A length of time in at most two units, as `contracts/durations.py` says it: 3600 s is an hour.
+const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+
 export function seconds(value) {
   if (value === null || value === undefined) return NONE;
-  if (value < 1e-3) return `${figure(1e6 * value)} µs`;
-  if (value < 1) return `${figure(1e3 * value)} ms`;
-  return `${figure(value)} s`;
+  if (value < 0.0009995 && value !== 0) return `${figure(1e6 * value)} µs`;
+  if (value < 0.9995 && value !== 0) return `${figure(1e3 * value)} ms`;
+  if (value < 59.95) return `${figure(value)} s`;
+  if (!Number.isFinite(value)) return "for ever";
+  const whole = Math.round(value);
+  const at = UNITS.findIndex(([unit]) => whole >= unit);
+  const [[unit, name], [smaller, beside]] = [UNITS[at], UNITS[at + 1]];
+  const rest = Math.floor((whole % unit) / smaller);
+  return `${count(Math.floor(whole / unit))} ${name}${rest ? ` ${rest} ${beside}` : ""}`;
 }
 
 // -- time: the server's clock decides, the browser's may be wrong
@@ -66,12 +75,10 @@ export const setClock = (at) => {
   ahead = at - Date.now() / 1000;
 };
 
-const STEPS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
-
 function ago(at) {
   const passed = Date.now() / 1000 + ahead - at;
   if (passed < 1) return "now";
-  const [unit, name] = STEPS.find(([unit]) => passed >= unit);
+  const [unit, name] = UNITS.find(([unit]) => passed >= unit);
   return `${Math.floor(passed / unit)} ${name} ago`;
 }
 

@@ -35,7 +35,7 @@ function explained(told) {
     h("dd", {}, told[key])));
   const steps = h("ul", {}, ...told.now.map((step) => h("li", {}, step)));
   const books = told.warnings.map((each) => h("li", {}, h("a", { href: each.runbook }, `Runbook: ${each.kind}`)));
-  return [h("dl", { class: "told" }, ...rows, h("div", {}, h("dt", {}, "What to do now"), h("dd", {}, steps,
+  return [h("p", { class: "finding" }, told.summary), h("dl", { class: "told" }, ...rows, h("div", {}, h("dt", {}, "What to do now"), h("dd", {}, steps,
     books.length ? h("ul", {}, ...books) : null))), limits(told)].filter((each) => each !== null);
 }
 
@@ -75,7 +75,7 @@ class Told {
     const moment = cursor ? `?at=${encodeURIComponent(cursor)}` : "";
     const [told, releases] = await Promise.all([ask(at(this.route, `explain${moment}`)), ask(at(this.route, "releases"))]);
     this.asking = false;
-    const [text, list] = [JSON.stringify(told.document?.text ?? told.why), JSON.stringify(releases)];
+    const [text, list] = [JSON.stringify(told.document ? [told.document.summary, told.document.text] : told.why), JSON.stringify(releases)];
     if (this.closed || `${text}${list}` === this.shown || this.element.contains(document.activeElement)) return;
     this.shown = `${text}${list}`;
     const open = this.element.querySelector("details.limits")?.open;
@@ -98,10 +98,6 @@ const table = (caption, columns, rows) => (rows.length ? h("div", { class: "scro
   "aria-label": caption }, h("table", {}, h("caption", {}, caption), h("thead", {}, h("tr", {},
   ...columns.map((column) => h("th", { scope: "col" }, column)))), h("tbody", {}, ...rows.map((cells) =>
   h("tr", {}, ...cells.map((cell) => h("td", {}, cell))))))) : null);
-
-const limited = (stage) => [stage.canary ? `${figure(stage.canary)} % live` : null, stage.shadow ? `${figure(stage.shadow)} % copies`
-  : null, stage.requests ? `${count(stage.requests)} requests` : null, stage.duration ? seconds(stage.duration) : null]
-  .filter(Boolean).join(", ");
 
 const lines = (verdicts) => h("ul", {}, ...verdicts.map((line) =>
   h("li", {}, h("b", {}, line.outcome), `: ${line.route ? `${line.route}: ` : ""}${line.sentence}`)));
@@ -165,8 +161,10 @@ export function story(told) {
     h("p", {}, "Began ", when(told.began), ` by ${told.began_by.who}. `, told.ended === null ? "It is under way."
       : ["Ended ", when(told.ended), ` by ${told.ended_by.who}: ${told.ended_by.why}`]),
     h("h3", {}, "Whom it touched"), touched(told.touched),
-    table("Stages", ["stage", "asked", "began", "ended"], told.stages.map((each) => [count(each.stage), limited(each.asked),
-      when(each.began), each.ended === null ? "under way" : when(each.ended)])),
+    table("Stages: the whole plan, also what is not begun", ["stage", "asked", "standing", "began", "ended"],
+      told.stages.map((each) => [count(each.stage), each.says, each.standing, ...[each.began, each.ended].map((at) =>
+        (at === null ? "–" : when(at)))])),
+    table("Limits, in all stages", ["limit", "allowed"], told.limits.map((each) => [each.title, each.says])),
     table("What happened, and the verdicts of each moment", ["when", "who", "what", "phase", "why", "verdicts"],
       told.changes.map((each) => [when(each.at), each.who, each.action, each.phase.replace("_", " "), each.why, lines(each.verdicts)])),
     moments(told.moments),
