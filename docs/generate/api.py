@@ -35,7 +35,9 @@ It is of this sidecar, also in a fleet. `null` is unknown: control was down, no 
 nothing that a rate or a quantile could be of; `0` is nothing. A longer step is the sum of its seconds, and a quantile
 that of all its requests, never a mean of quantiles; of evidence and drift it has the highest, of splits, values and `n`
 the last. `evidence` is the logarithm of a line's evidence over that of its threshold: the limit is breached at 1.
-`changes` are entries of the audit. An answer has an `ETag`: ask again with `If-None-Match`.
+`changes` are entries of the audit. An answer has an `ETag`: ask again with `If-None-Match`. Whoever follows the clock
+asks for the whole once, and then from the last step below `until` with the same `step`, a hundredth of the cost.
+A series that it does not have was zero in its observed steps where it counts, and is `null` elsewhere.
 """
 
 TYPES = {"string": "text", "number": "number", "integer": "whole number", "boolean": "true or false", "null": "null"}

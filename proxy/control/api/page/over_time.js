@@ -6,7 +6,7 @@ import { keys, pointing } from "./cursor.js";
 import { badge, clock, count, h, name, none, when } from "./dom.js";
 import { newest } from "./held.js";
 import { panels } from "./panels.js";
-import { ofRoute, past } from "./past.js";
+import { Followed, ofRoute, past } from "./past.js";
 import { plot, runs } from "./plot.js";
 import { section } from "./route.js";
 import { put, read } from "./router.js";
@@ -93,6 +93,7 @@ class OverTime {
     query.delete("at");
     this.at = at;
     const asked = `${query}`;
+    if (asked !== this.asked) this.followed = new Followed(ofRoute(this.route));
     if (asked !== this.asked && this.changed) this.refresh(); // not before the route is known: the feed tells the time, too
     else this.point();
     this.asked = asked;
@@ -122,7 +123,8 @@ class OverTime {
     const { signal } = this.aborting;
     this.shown = span(read(location.hash).query, clock());
     const { from, to, live } = this.shown;
-    const told = await past(ofRoute(this.route), live ? { from: Math.floor(from) } : { from: Math.floor(from), to: Math.ceil(to) }, signal);
+    const told = live ? await this.followed.look(from, signal)
+      : await past(ofRoute(this.route), { from: Math.floor(from), to: Math.ceil(to) }, signal);
     if (signal.aborted || this.closed) return;
     if (told.document) this.draw(told.document);
     else this.refused(told.why);

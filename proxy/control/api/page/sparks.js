@@ -1,10 +1,11 @@
 // The last hour of all routes, small: live requests, and those of them that failed, for the tiles of the first view.
 
-import { count, figure, h, number, part, seconds, svg } from "./dom.js";
-import { OF_ALL, past } from "./past.js";
+import { clock, count, figure, h, number, part, seconds, svg } from "./dom.js";
+import { Followed, OF_ALL } from "./past.js";
 import { above, line } from "./plot.js";
 
 const RARE = 0.1; // of the height: the least that is seen of failures
+const HOUR = 3600; // seconds
 const OFTEN = 15; // seconds: a step is a minute
 const LIVE = ["primary", "canary", "baseline"];
 const SERIES = "observed,requests,inferences,outcome.failed,latency.p99";
@@ -55,13 +56,14 @@ export function spark(route, document) {
 export class Sparks {
   constructor(draw) {
     this.draw = draw;
+    this.followed = new Followed(OF_ALL, { series: SERIES });
     this.look();
   }
 
   async look() {
     if (this.closed) return;
-    if (!document.hidden) {
-      const { document: told, status } = await past(OF_ALL, { series: SERIES });
+    if (!document.hidden) { // without a beginning at first: the feed has not told the time yet
+      const { document: told, status } = await this.followed.look(this.followed.known ? clock() - HOUR : null);
       if (this.closed || status === 404) return;
       for (const route of told?.routes ?? []) this.draw(route.route, spark(route, told));
     }
