@@ -21,6 +21,9 @@ from contextlib import suppress
 MAX_READS = 3
 """Attempts at a file that changes: a writer takes less than the reading of it all."""
 
+BLOCK = 64 * 1024
+"""Bytes that are read at a time of a file that is gone through: more than a processor has near at hand cost more."""
+
 _KINDS = {
     stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a pipe",
@@ -159,6 +162,26 @@ def lines(path: Path, longest: int) -> Iterator[bytes]:
             if len(line) > longest:
                 raise UnusableFileError(path, f"a line of more than {longest} bytes", "lines of at most that")
             yield line
+
+
+def blocks(path: Path, longest: int) -> Iterator[bytes]:
+    """The same lines, as many at a time as stand in some `BLOCK` bytes, which is the least that `longest` can be.
+    Raises OSError."""
+    with open(descriptor(path), "rb", buffering=0) as file:
+        held: list[bytes] = []
+        size = 0
+        while data := file.read(BLOCK):
+            end = data.rfind(b"\n") + 1
+            if size + (data.find(b"\n") + 1 or len(data)) > longest:
+                raise UnusableFileError(path, f"a line of more than {longest} bytes", "lines of at most that")
+            if not end:
+                held.append(data)
+                size += len(data)
+                continue
+            yield b"".join((*held, data[:end]))
+            held, size = [data[end:]], len(data) - end
+        if rest := b"".join(held):
+            yield rest
 
 
 def _first(fd: int, count: int) -> bytes:

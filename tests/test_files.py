@@ -9,6 +9,7 @@ import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -147,6 +148,25 @@ def test_lines_are_bounded_each(tmp_path: Path) -> None:
     assert len(list(files.lines(path, 4))) == 10_001
     with pytest.raises(OSError, match="a line of more than 3 bytes"):
         list(files.lines(path, 3))
+
+
+@given(st.lists(st.binary(max_size=40).map(lambda line: line.replace(b"\n", b"")), max_size=9), st.booleans())
+def test_blocks_are_the_lines_many_at_a_time(lines: list[bytes], ended: bool) -> None:
+    data = b"\n".join(lines) + b"\n" * ended
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder:
+        patch.setattr(files, "BLOCK", 16)
+        (path := Path(folder, "file")).write_bytes(data)
+        found = list(files.blocks(path, 400))
+        assert b"".join(found) == data and all(block.endswith(b"\n") for block in found[:-1])
+
+
+@pytest.mark.parametrize(
+    "data", [b"x" * 200_000, b"x" * 100_001 + b"\n", b"one\n" * 40_000 + b"x" * 100_000 + b"\nx\n"]
+)
+def test_blocks_have_no_line_beyond_the_bound(tmp_path: Path, data: bytes) -> None:
+    (path := tmp_path / "file").write_bytes(data)
+    with pytest.raises(OSError, match="a line of more than 100000 bytes"):
+        list(files.blocks(path, 100_000))
 
 
 @pytest.mark.parametrize(

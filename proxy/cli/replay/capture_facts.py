@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
+from operator import attrgetter
 from pathlib import Path
 
 from proxy.cli.wording import counted
@@ -13,6 +14,8 @@ from proxy.control.capture.format import Captured, UnreadableLineError
 from proxy.control.capture.reading import CaptureFiles
 from proxy.control.capture.seen import SeenExchanges
 from proxy.control.replay.judge import ReplayJudge
+
+_IS_EXTRA = attrgetter("extra")
 
 
 class CaptureReader(CaptureFiles):
@@ -37,13 +40,13 @@ class CaptureReader(CaptureFiles):
         self.rare = False
         self.twice = 0
 
-    def legs(self) -> Iterator[Captured]:
+    def batches(self) -> Iterator[list[Captured]]:
         """The legs in their order, counted."""
         self.read = 0
-        for leg in super().legs():
-            self.read += 1
-            self.rare = self.rare or leg.extra
-            yield leg
+        for legs in super().batches():
+            self.read += len(legs)
+            self.rare = self.rare or any(map(_IS_EXTRA, legs))
+            yield legs
 
     def exchanges(self, route: str) -> Iterator[CapturedExchange]:
         """The exchanges of a route, each once: files may overlap."""

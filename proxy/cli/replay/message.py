@@ -103,8 +103,6 @@ class Addressed:
 def _written(start: bytes, request_id: str, body: bytes, bodiless: bool) -> bytes:
     """A request, from the beginning of its head."""
     named = request_id.encode("latin-1", "replace")
-    if _REQUEST_ID.fullmatch(named):
-        start = b"%bx-request-id: %b\r\n" % (start, named)
-    if body or not bodiless:
-        return b"%bcontent-length: %d\r\n\r\n%b" % (start, len(body), body)
-    return start + b"\r\n"
+    sent = b"x-request-id: %b\r\n" % named if _REQUEST_ID.fullmatch(named) else b""
+    length = b"content-length: %d\r\n\r\n" % len(body) if body or not bodiless else b"\r\n"
+    return b"".join((start, sent, length, body))

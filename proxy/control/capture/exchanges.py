@@ -97,7 +97,8 @@ class _Waiting(Struct):
 
 
 class ExchangeJoin:
-    """`take` joins one leg after the other, and gives the exchanges that are over with it; `rest` all others."""
+    """`take` joins one leg after the other, and gives the exchanges that are over with it, `take_all` does so with
+    many; `rest` gives all others."""
 
     __slots__ = ("_now", "_waiting")
 
@@ -105,13 +106,26 @@ class ExchangeJoin:
         self._waiting: WeighedJoin[_Waiting] = WeighedJoin()
         self._now = -inf
 
+    def take_all(self, legs: Iterable[Captured]) -> list[CapturedExchange]:
+        """The exchanges that these legs complete, one after the other, or whose wait ends with them."""
+        over: list[CapturedExchange] = []
+        for leg in legs:
+            if self._waiting or leg.copies > 0 or not leg.path or leg.role in COPY_ROLES:
+                over += self.take(leg)
+                continue
+            self._now = max(self._now, leg.started + leg.total)  # most exchanges are one leg
+            why = "" if leg.inference and leg.request is not None else _unreplayable(leg)
+            key = (leg.worker, leg.incarnation), leg.exchange
+            over.append(CapturedExchange(key, (leg,), leg, leg.weight, None, why))
+        return over
+
     def take(self, leg: Captured) -> list[CapturedExchange]:
         """The exchanges that `leg` completes, or whose wait ends now."""
         self._now = max(self._now, leg.started + leg.total)
         key = (leg.worker, leg.incarnation), leg.exchange
         over: list[tuple[ExchangeKey, _Waiting]] = []
         held = self._waiting.get(key)
-        if held is None and leg.path and leg.copies <= 0:  # most exchanges are one leg
+        if held is None and leg.path and leg.copies <= 0:
             late = self._waiting.expire(self._now) if self._waiting else over
             return [_exchange(key, [leg]), *(_exchange(other, each.legs) for other, each in late)]
         if held is None:
@@ -152,9 +166,8 @@ def exchanges_of(files: CaptureFiles) -> Iterator[CapturedExchange]:
 
 def _joined(files: CaptureFiles) -> Iterator[CapturedExchange]:
     join = ExchangeJoin()
-    take = join.take
-    for leg in files.legs():
-        yield from take(leg)
+    for legs in files.batches():
+        yield from join.take_all(legs)
     yield from join.rest()
 
 

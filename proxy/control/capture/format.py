@@ -17,7 +17,7 @@ Files of before have legs alone.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 from typing import Any
 
@@ -204,6 +204,28 @@ def parsed(line: bytes) -> Line:
             return found
     leg: Captured = _leg.decode(line)
     return leg
+
+
+def runs(lines: bytes) -> Iterator[tuple[int, bytes]]:
+    """Lines of a file, those of legs together as far as they follow each other, and all others by themselves, each with
+    its end; and how many they are, 0 for one that is of no leg."""
+    begin = at = count = 0
+    for line in lines.split(b"\n"):
+        if line.startswith(_LEGS) and at + len(line) < len(lines):
+            count += 1
+            at += len(line) + 1
+            continue
+        if count:
+            yield count, lines[begin:at]
+        begin, at, count = at, at + len(line) + 1, 0
+        if begin < len(lines):
+            yield 0, lines[begin:at]
+            begin = at
+
+
+def parsed_legs(lines: bytes) -> list[Captured]:
+    """What lines of legs say. Raises msgspec.MsgspecError."""
+    return _leg.decode_lines(lines)
 
 
 def is_bad(leg: Captured) -> bool:

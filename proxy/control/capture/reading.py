@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -27,6 +26,8 @@ from proxy.control.capture.format import (
     StratumCount,
     UnreadableLineError,
     parsed,
+    parsed_legs,
+    runs,
 )
 from proxy.control.capture.seal import SegmentCheck
 
@@ -78,33 +79,37 @@ class FileFacts(Struct, frozen=True):
 
 def facts_of(path: Path) -> FileFacts:
     """Holds a file against its seals. Raises UnreadableLineError, OSError."""
-    check, whole = SegmentCheck(path), sha256()
+    check = SegmentCheck(path)
     headers: list[Header] = []
-    header: Header | None = None
     lines = cut = labels = 0
-    for number, line in enumerate(files.lines(path, MAX_LINE), 1):
-        if not line.endswith(b"\n") and _is_cut(line, path, number):
+    for count, line in _runs(path):
+        if not line.endswith(b"\n") and _is_cut(line, path, lines + 1):
             cut = len(line)
             break
-        if number == 1:
-            _refuse_foreign(line, path)
-        check.take(line, number)
-        whole.update(line)
-        lines = number
-        if line.startswith(LABELS):
-            labels += 1
-        if check.header is not header:
-            header = check.header
-            if header is not None and header not in headers and len(headers) < MAX_HEADERS:
-                headers.append(header)
+        if not lines:
+            _refuse_foreign(line.partition(b"\n")[0], path)
+        if count:
+            check.take_legs(line, count, lines + 1)
+            lines += count
+            continue
+        lines += 1
+        check.take(line, lines)
+        labels += line.startswith(LABELS)
+        header = check.header
+        if header is not None and header not in headers and len(headers) < MAX_HEADERS:
+            headers.append(header)
     strata: dict[str, StratumCount] = {}
     for sealed in check.seals:
-        for name, count in sealed.strata.items():
+        for name, more in sealed.strata.items():
             known = strata.get(name, StratumCount(0, 0.0))
-            strata[name] = StratumCount(known.taken + count.taken, known.weight + count.weight)
+            strata[name] = StratumCount(known.taken + more.taken, known.weight + more.weight)
     return FileFacts(
-        path, whole.hexdigest(), lines, check.sealed, check.open, check.bare, cut, labels, tuple(headers), strata
+        path, check.sha256, lines, check.sealed, check.open, check.bare, cut, labels, tuple(headers), strata
     )
+
+
+def _runs(path: Path) -> Iterator[tuple[int, bytes]]:
+    return (run for block in files.blocks(path, MAX_LINE) for run in runs(block))
 
 
 def _is_cut(line: bytes, path: Path, number: int) -> bool:
@@ -137,25 +142,46 @@ class CaptureFiles:
 
     def legs(self) -> Iterator[Captured]:
         """The legs in their order."""
-        for line in self._lines(self.files, (b"",)):
-            if type(line) is Captured:
-                yield line
+        return (leg for legs in self.batches() for leg in legs)
+
+    def batches(self) -> Iterator[list[Captured]]:
+        """The legs in their order, many at a time."""
+        for facts in self.files:
+            for number, count, lines in _runs_until(facts):
+                if count:
+                    yield _legs(lines, facts.path, number)
+                elif not lines.isspace() and isinstance(line := _parsed(lines, facts.path, number), Captured):
+                    yield [line]
 
     def labels(self) -> Iterator[LabelLine]:
         """The labels in their order."""
-        return (
-            line
-            for line in self._lines([each for each in self.files if each.labels], LABELS)
-            if isinstance(line, LabelLine)
-        )
+        for facts in self.files:
+            for number, _, lines in _runs_until(facts) if facts.labels else ():
+                if lines.startswith(LABELS) and isinstance(line := _parsed(lines, facts.path, number), LabelLine):
+                    yield line
 
-    def _lines(self, of: Iterable[FileFacts], begin: tuple[bytes, ...]) -> Iterator[Line]:
-        for facts in of:
-            for number, line in enumerate(files.lines(facts.path, MAX_LINE), 1):
-                if number > facts.lines:
-                    break
-                if line.startswith(begin) and not line.isspace():
-                    yield _parsed(line, facts.path, number)
+
+def _runs_until(facts: FileFacts) -> Iterator[tuple[int, int, bytes]]:
+    """Runs of lines, the number of the first, and how many of them are of legs, as far as the file was held against its
+    seals."""
+    number = 1
+    for count, lines in _runs(facts.path):
+        left = facts.lines - number + 1
+        if left <= 0:
+            return
+        if count > left:
+            count, lines = left, b"\n".join(lines.split(b"\n", left)[:left]) + b"\n"
+        yield number, count, lines
+        number += count or 1
+
+
+def _legs(lines: bytes, path: Path, number: int) -> list[Captured]:
+    try:
+        return parsed_legs(lines)
+    except msgspec.MsgspecError:
+        for at, line in enumerate(lines.split(b"\n")[:-1], number):
+            _parsed(line, path, at)  # which says the line
+        raise
 
 
 def legs_in(paths: Iterable[Path]) -> Iterator[Captured]:

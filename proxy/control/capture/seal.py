@@ -110,7 +110,8 @@ class OpenSegment:
 
 
 class SegmentCheck:
-    """The lines of a file, held against its marks and seals. `take` raises UnreadableLineError where they do not fit.
+    """The lines of a file, held against its marks and seals. `take` gets one, `take_legs` several that are of legs;
+    both raise UnreadableLineError where they do not fit.
 
     - `header`: of the segment that is open, or None
     - `since`: the line after which nothing is vouched for yet
@@ -118,16 +119,33 @@ class SegmentCheck:
     - `seals`: what the seals said
     """
 
-    __slots__ = ("_hash", "_lines", "_path", "_sealed_before", "bare", "header", "open", "sealed", "seals", "since")
+    __slots__ = (
+        "_hash",
+        "_lines",
+        "_path",
+        "_sealed_before",
+        "_whole",
+        "bare",
+        "header",
+        "open",
+        "sealed",
+        "seals",
+        "since",
+    )
 
     def __init__(self, path: object) -> None:
         self._path = path
-        self._hash = sha256()
+        self._whole = self._hash = sha256()  # one until a second segment begins: lines are hashed once
         self._lines = 0
         self._sealed_before = False
         self.header: Header | None = None
         self.since = self.sealed = self.open = self.bare = 0
         self.seals: list[Sealed] = []
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the file as far as it was taken."""
+        return self._whole.hexdigest()
 
     def take(self, line: bytes, number: int) -> None:
         """Line `number` of the file, with its end."""
@@ -143,25 +161,36 @@ class SegmentCheck:
                 self.since = number
             self._count(line)
 
+    def take_legs(self, lines: bytes, count: int, number: int) -> None:
+        """So many lines from line `number` on, each with its end."""
+        if self.header is not None:
+            self._count(lines, count)
+        else:
+            self._outside(lines, number, count)
+
     def _begin(self, line: bytes, number: int) -> None:
         header = self._decoded(line, number, Header)
         if header.penumbra_capture > FORMAT:
             self._refuse(number, f"format {header.penumbra_capture}; this version reads up to {FORMAT}")
-        self.header, self._hash, self._lines, self.since = header, sha256(), 0, number - 1
+        if number > 1:
+            self._hash = sha256()
+        self.header, self._lines, self.since = header, 0, number - 1
         self._count(line)
 
-    def _outside(self, line: bytes, number: int) -> None:
+    def _outside(self, line: bytes, number: int, count: int = 1) -> None:
+        self._whole.update(line)
         if not line.strip():
             return
         if self._sealed_before:
             self._refuse(number, "a line behind the seal: the file was added to after it was sealed")
         if line.startswith((b'{"seal"', b'{"mark"')):
             self._refuse(number, "a seal without a header: lines before it are missing")
-        self.bare += 1
+        self.bare += count
 
     def _close(self, line: bytes, number: int) -> None:
         seal = self._decoded(line, number, Seal).seal
         self._hold(seal, number, "seal")
+        self._whole.update(line)
         self.seals.append(seal)
         self.sealed += self._lines
         self.open -= self._lines
@@ -175,10 +204,12 @@ class SegmentCheck:
         if said.sha256 != self._hash.hexdigest():
             self._refuse(number, f"the sha256 of the {what} is not that of the lines: altered {between}")
 
-    def _count(self, line: bytes) -> None:
-        self._hash.update(line)
-        self._lines += 1
-        self.open += 1
+    def _count(self, lines: bytes, count: int = 1) -> None:
+        self._whole.update(lines)
+        if self._hash is not self._whole:
+            self._hash.update(lines)
+        self._lines += count
+        self.open += count
 
     def _decoded(self, line: bytes, number: int, kind: type[_Kind]) -> _Kind:
         try:

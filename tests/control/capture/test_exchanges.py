@@ -36,7 +36,8 @@ def test_every_leg_is_in_one_exchange_whatever_their_order(copies: list[int], ra
     legs = [leg(number, copies=count) for number, count in enumerate(copies)]
     legs += [leg(number, "shadow", version=f"s{i}") for number, count in enumerate(copies) for i in range(count)]
     random.shuffle(legs)
-    found = joined(legs)
+    found, join = joined(legs), ExchangeJoin()
+    assert [*join.take_all(legs[:7]), *join.take_all(legs[7:]), *join.rest()] == found, "many at a time"
     assert sorted(each.first.exchange for each in found) == list(range(len(copies)))
     assert all(len(each.legs) == 1 + copies[each.first.exchange] for each in found)
     assert all(each.first.role == "primary" and not each.unreplayable for each in found)
@@ -66,6 +67,8 @@ def test_a_canary_that_was_rescued_is_in_it() -> None:
 def test_one_that_cannot_be_sent_again_says_why(legs: list[Captured], why: str) -> None:
     (found,) = joined(legs)
     assert found.unreplayable == why and why in UNREPLAYABLE
+    join = ExchangeJoin()
+    assert [*join.take_all(legs), *join.rest()] == [found]
 
 
 def test_what_never_comes_is_not_waited_for() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import LegFacts, Record
-from proxy.control.capture.format import Captured, UnreadableLineError, arms_of, captured, is_bad, line_of
+from proxy.control.capture.format import Captured, UnreadableLineError, arms_of, captured, is_bad, line_of, runs
 from proxy.control.capture.reading import legs_in
 from tests.support.records import record
 
@@ -109,3 +112,17 @@ def test_only_regular_files_with_lines_of_a_record_are_read(tmp_path: Path, monk
     (tmp_path / "long").write_bytes(b"x" * 11)
     with pytest.raises(OSError, match="a line of more than 10 bytes"):
         list(legs_in([tmp_path / "long"]))
+
+
+@given(
+    st.lists(st.sampled_from((b'{"exchange":1}', b'{"worker":1}', b'{"mark":1}', b"", b"\r")), max_size=9),
+    st.booleans(),
+)
+def test_lines_of_legs_that_follow_each_other_are_one_run(lines: list[bytes], ended: bool) -> None:
+    data = b"\n".join(lines) + b"\n" * ended
+    found = list(runs(data))
+    assert b"".join(run for _, run in found) == data
+    assert all(run.count(b"\n") == count for count, run in found if count)
+    assert not any(first and second for (first, _), (second, _) in pairwise(found)), "no two runs side by side"
+    single = [run for count, run in found if not count]
+    assert not any(run.startswith((b'{"exchange"', b'{"worker"')) for run in single[: None if ended else -1])

@@ -89,6 +89,12 @@ def test_a_file_that_grows_is_read_up_to_where_it_was(tmp_path: Path) -> None:
     assert len(list(files.legs())) == 3
 
 
+def test_a_leg_that_cannot_be_read_is_told_with_its_line(tmp_path: Path) -> None:
+    path = written(tmp_path, b"".join([*legs(2), legs(1)[0].replace(b'"id"', b"3"), legs(1)[0]]))
+    with pytest.raises(UnreadableLineError, match=rf"^{path}, line 3: .*request_id"):
+        list(CaptureFiles([path]).batches())
+
+
 def test_files_of_before_are_read_and_say_so(tmp_path: Path) -> None:
     path = written(tmp_path, b"".join(legs(3)))
     facts = facts_of(path)

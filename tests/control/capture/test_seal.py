@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.control.capture.format import FORMAT, Header, Seal, UnreadableLineError, captured, line_of, parsed
+from proxy.control.capture.format import FORMAT, Header, Seal, UnreadableLineError, captured, line_of, parsed, runs
 from proxy.control.capture.seal import MARK_LINES, MAX_STRATA, MAX_STRATUM, OTHERS, OpenSegment, SegmentCheck
 from tests.support.records import record
 
@@ -35,7 +35,13 @@ def checked(lines: list[bytes]) -> SegmentCheck:
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=4))
 def test_segments_follow_each_other(counts: list[int]) -> None:
     lines = [line for count in counts for line in segment(count)]
-    check = checked(lines)
+    check, together = checked(lines), SegmentCheck("FILE")
+    number = 1
+    for run, data in runs(b"".join(lines)):
+        together.take_legs(data, run, number) if run else together.take(data, number)
+        number += run or 1
+    assert together.sha256 == check.sha256 == sha256(b"".join(lines)).hexdigest()
+    assert (together.sealed, together.seals) == (check.sealed, check.seals), "legs may be taken together"
     assert (check.sealed, check.open, check.bare, len(check.seals)) == (sum(counts) + len(counts), 0, 0, len(counts))
     seal = parsed(segment(counts[0])[-1])
     assert isinstance(seal, Seal)
