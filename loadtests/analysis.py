@@ -29,6 +29,7 @@ from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis, Guard, Limit
 from proxy.contracts.table import Protocol, Role
 from proxy.control.containment import spare_the_collector
 from proxy.link.frames import FrameReader, Records, encode
+from proxy.link.outbox import FRAME_BYTES
 from proxy.payload.decode import decode
 from proxy.stats.board import Board
 
@@ -54,12 +55,12 @@ Method = Callable[[Sequence[Body]], Work]
 """Prepares exchanges, as they would arrive; what it returns analyses them."""
 
 
-def bodies(count: int, seed: int = 7) -> list[Body]:
+def bodies(count: int, seed: int = 7, features: int = FEATURES) -> list[Body]:
     """Exchanges as they crossed the wire."""
     rng = random.Random(seed)
     return [
         (
-            request_body(FEATURES, rng),
+            request_body(features, rng),
             answer_body("v1", round(rng.random(), 4)).encode(),
             answer_body("v3", round(rng.random(), 4)).encode(),
         )
@@ -73,6 +74,28 @@ WORDS = [
 TEXT_WORDS, EDITED = 170, 20
 """Words of an answer, about a kilobyte, and those among them of which a shadow's answer has one that is another."""
 TOKENS = 500
+WIDE, DIMENSIONS = 1_000, 1_536
+"""Features of a wide row, and numbers of an embedding."""
+
+
+def embeddings(count: int, seed: int = 7) -> list[Body]:
+    """Texts and their embeddings; the shadow's is near the other."""
+    rng = random.Random(seed)
+    exchanges: list[Body] = []
+    for number in range(count):
+        point = [rng.gauss(0.0, 0.03) for _ in range(DIMENSIONS)]
+        moved = [value + rng.gauss(0.0, 0.0003) for value in point]
+        asked = orjson.dumps({"model": "embed", "input": f"Text number {number}"})
+        exchanges.append((asked, embedded("v1", point), embedded("v3", moved)))
+    return exchanges
+
+
+def embedded(model: str, point: list[float]) -> bytes:
+    """An answer as OpenAI's API has it, with nine digits."""
+    row = {"object": "embedding", "index": 0, "embedding": [round(value, 9) for value in point]}
+    return orjson.dumps(
+        {"object": "list", "data": [row], "model": model, "usage": {"prompt_tokens": 4, "total_tokens": 4}}
+    )
 
 
 def chats(count: int, seed: int = 7) -> list[Body]:
@@ -147,9 +170,11 @@ def product(
             legs(next(numbers), request, answer, copy if mirrored else b"", fields)[: 1 + mirrored]
             for request, answer, copy in exchanges
         ]
+        room = max(FRAME_BYTES // max(sum(map(len, exchanges[0])), 1), 1)  # as a worker cuts them
+        step = min(batch, room)
         frames = [
-            encode(Records(0, "bench", [leg for each in records[at : at + batch] for leg in each]))
-            for at in range(0, len(records), batch)
+            encode(Records(0, "bench", [leg for each in records[at : at + step] for leg in each]))
+            for at in range(0, len(records), step)
         ]
         return lambda: analyse(frames)
 
@@ -193,6 +218,8 @@ def methods() -> dict[str, tuple[Method, Sequence[Body]]]:
         BY_GRPC: (product(False, "grpc", fields=GRPC), typed),
         "product: a record by gRPC, raw": (product(False, "grpc", fields=GRPC), raw),
         "product: a record by gRPC and its shadow's": (product(True, "grpc", fields=GRPC), typed),
+        f"product: a record of {WIDE:,} features and its shadow's": (product(True), bodies(512, features=WIDE)),
+        f"product: an embedding of {DIMENSIONS:,} numbers and its shadow's": (product(True, "openai"), embeddings(256)),
         "river: ADWIN for each value": (naive(ADWIN), numbers),
         "river: KSWIN for each value": (naive(lambda: KSWIN(seed=7)), numbers[:256]),
         **{

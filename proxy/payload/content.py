@@ -22,10 +22,13 @@ Rules:
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from itertools import repeat
 from math import isfinite, isinf, isnan
 from typing import Any, Literal
+
+import numpy as np
 
 from proxy.contracts.observation import Tensor
 from proxy.contracts.outcome import CONTENT, ContentReason
@@ -51,7 +54,7 @@ def judged(tensors: Sequence[Tensor], inputs: Sequence[Tensor], by_row: bool = F
     `by_row`: each of its rows is promised a prediction."""
     if len(tensors) == 1 and not by_row:  # nearly all, at the cost of a sum
         only, data = tensors[0], tensors[0].data
-        if len(data) and only.kind == "number" and isfinite(sum(data)) and not (only.integer and _fractional(only)):
+        if len(data) and only.kind == "number" and _are_finite(data) and not (only.integer and _fractional(only)):
             return ""
     if not _values(tensors):
         return "empty_body" if not inputs or _values(inputs) else ""
@@ -59,6 +62,11 @@ def judged(tensors: Sequence[Tensor], inputs: Sequence[Tensor], by_row: bool = F
         return "not_a_number"
     short = by_row and _rows(tensors) < min((tensor.rows for tensor in inputs), default=0)
     return "unreadable_body" if short or any(map(_fractional, tensors)) else ""
+
+
+def _are_finite(data: Sequence[Any]) -> bool:
+    """Whether numbers are all finite, for sure: a sum of finite ones may be infinite."""
+    return bool(np.isfinite(np.frombuffer(data)).all()) if type(data) is array else isfinite(sum(data))
 
 
 def _rows(tensors: Sequence[Tensor]) -> int:
@@ -82,7 +90,7 @@ def _broken(tensor: Tensor, tensors: Sequence[Tensor]) -> bool:
     data = tensor.data
     if tensor.kind != "number":
         return any(map(_names_none, data))
-    if isfinite(sum(data)):
+    if _are_finite(data):
         return False
     if not tensor.columns:
         return not all(map(isfinite, data))

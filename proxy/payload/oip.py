@@ -23,7 +23,17 @@ from proxy.payload.grpc import calls
 from proxy.payload.grpc.frames import is_call
 from proxy.payload.language import prompts
 from proxy.payload.oip_tensors import NUMBER_TYPES, listed, tensor_of
-from proxy.payload.reading import HEAD_LENGTH, MAX_TENSOR_VALUES, MAX_TENSORS, Body, Content, field, fields_of, name_of
+from proxy.payload.reading import (
+    HEAD_LENGTH,
+    MAX_TENSOR_VALUES,
+    MAX_TENSORS,
+    Body,
+    Content,
+    field,
+    fields_of,
+    name_of,
+    packed,
+)
 from proxy.payload.sse import is_stream
 
 Side = Literal["inputs", "outputs"]
@@ -109,7 +119,8 @@ def _usual(wire: _Wire) -> Tensor | None:
         return None
     if len(name) > MAX_NAME:
         name = name_of(name)
-    return Tensor(name, rows, width, "number", data, (), integer, False, False, (), datatype)
+    values = data if integer else packed(data)
+    return Tensor(name, rows, width, "number", values, (), integer, False, False, (), datatype)
 
 
 def _all_usual(tensors: list[_Wire]) -> tuple[Tensor, ...] | None:

@@ -21,6 +21,7 @@ from proxy.payload.reading import (
     flatten,
     kept_texts,
     name_of,
+    packed,
 )
 
 NUMBER_TYPES = INTEGER_TYPES | FLOAT_TYPES
@@ -53,7 +54,8 @@ def shaped(fields: Mapping[str, Any], data: list[Any], one_row: bool = False) ->
     if rows * width != len(data):
         raise Unreadable("shape")
     integer, named, values = datatype in INTEGER_TYPES, name_of(name), checked(data, kind)
-    made = Tensor(named, rows, width, kind, values, integer=integer, datatype=datatype)
+    many = packed(values) if kind == "number" and not integer else values
+    made = Tensor(named, rows, width, kind, many, integer=integer, datatype=datatype)
     if kind == "category" and width == 1 and any(map(_is_long, values)):
         return replace(made, texts=((named, kept_texts(values)),))
     return made

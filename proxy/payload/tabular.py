@@ -28,6 +28,7 @@ from proxy.payload.reading import (
     flatten,
     kept_texts,
     name_of,
+    packed,
 )
 
 MAX_TELLING_ROWS = 8192
@@ -128,7 +129,8 @@ def typed(name: str, rows: int, width: int, data: list[Any], columns: tuple[str,
     types = set(map(type, data))
     kind: ColumnKind = "category" if str in types else "number"
     integer = int in types and types <= {int, bool, NONE_TYPE}
-    return Tensor(name, rows, width, kind, checked(data, kind), columns, integer)
+    values = packed(data) if types == {float} else checked(data, kind)
+    return Tensor(name, rows, width, kind, values, columns, integer)
 
 
 def records_of(records: list[Any]) -> tuple[Tensor, ...]:

@@ -36,7 +36,7 @@ def number(value: Any) -> float:
     return made if isfinite(made) else nan
 
 
-def floats(values: Sequence[Any]) -> Floats:
+def floats(values: Sequence[Any] | Floats) -> Floats:
     """Values as an array of finite numbers and NaN, shape (values,).
 
     >>> floats([1, True, 1e999, None]).tolist()
@@ -47,7 +47,8 @@ def floats(values: Sequence[Any]) -> Floats:
         made = np.asarray(values, dtype=np.float64)
     except NOT_NUMBERS:
         return np.array([number(value) for value in values])
-    return np.where(np.isfinite(made), made, np.nan)
+    finite = np.isfinite(made)
+    return made if finite.all() else np.where(finite, made, np.nan)
 
 
 def numbers(tensor: Tensor) -> Tensor:

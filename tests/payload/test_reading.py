@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import math
+from array import array
 from typing import Any
 
 import pytest
 
-from proxy.payload.reading import MAX_DEPTH, MAX_TENSOR_VALUES, Unreadable, checked, field, flatten, pointed
+from proxy.payload.reading import (
+    MANY,
+    MAX_DEPTH,
+    MAX_TENSOR_VALUES,
+    Unreadable,
+    checked,
+    field,
+    flatten,
+    packed,
+    pointed,
+)
 
 
 def nested(depth: int) -> Any:
@@ -68,3 +79,15 @@ def test_a_missing_number_is_nan_and_a_missing_category_none() -> None:
     for data, kind in (([1, "a"], "number"), (["a", 1], "category"), ([{}], "number")):
         with pytest.raises(Unreadable, match="values"):
             checked(data, kind)  # type: ignore[arg-type]
+
+
+def test_many_numbers_are_packed_and_say_the_same() -> None:
+    values = [0.1, 3, True, math.inf, -1e308] * MANY
+    assert type(packed(values)) is array and list(packed(values)) == values
+    assert packed(values[: MANY - 1]) == values[: MANY - 1]
+
+
+@pytest.mark.parametrize("odd", [None, "1.5", 10**400, [1.0]])
+def test_what_is_no_double_stays_as_it_is(odd: Any) -> None:
+    values = [0.1] * MANY + [odd]
+    assert packed(values) is values

@@ -24,7 +24,7 @@ from proxy.contracts.observation import Tensor
 from proxy.payload.grpc import inference
 from proxy.payload.grpc.numbers import DOUBLE, FLOAT, INT64
 from proxy.payload.grpc.wire import BYTES, located
-from proxy.payload.reading import MAX_DEPTH, MAX_TENSOR_VALUES, MAX_TENSORS, Unreadable, name_of
+from proxy.payload.reading import MAX_DEPTH, MAX_TENSOR_VALUES, MAX_TENSORS, Unreadable, name_of, packed
 
 MAX_LENGTHS = 256
 """Lengths of messages that have forms; with one more all begin anew."""
@@ -63,8 +63,9 @@ class TensorPlace:
             values = read(data[self.begin : self.end])
             if len(values) != self.rows * self.width:
                 return None
+        kept = values if self.integer else packed(values)
         return Tensor(
-            *(self.name, self.rows, self.width, "number", values, (), self.integer, False, False, (), self.datatype)
+            *(self.name, self.rows, self.width, "number", kept, (), self.integer, False, False, (), self.datatype)
         )
 
 

@@ -7,15 +7,16 @@ each token, are rows of their own.
 
 from __future__ import annotations
 
+from array import array
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from proxy.contracts.observation import Tensor
-from proxy.payload.reading import MAX_TENSOR_VALUES, MAX_TENSORS, Unreadable, checked, fields_of, flatten
+from proxy.payload.reading import MANY, MAX_TENSOR_VALUES, MAX_TENSORS, Unreadable, checked, fields_of, flatten, packed
 
 RANKS = ("relevance_score", "score")
 VECTORS = ("embedding", "embeddings", "values")
@@ -135,22 +136,23 @@ def _vectors(found: list[Any], keys: tuple[int, ...] = ()) -> Tensor:
         raise Unreadable("shape")
     if width * len(vectors) > MAX_TENSOR_VALUES:
         raise Unreadable("too_many_values")
-    data = vectors[0] if len(vectors) == 1 else [x for v in vectors for x in v]
+    data = vectors[0] if len(vectors) == 1 else packed([x for v in vectors for x in v])
     return Tensor("embedding", len(vectors), width, "number", data, vector=True, keys=keys)
 
 
-def _of_one(text: Any) -> list[Any]:
+def _of_one(text: Any) -> Sequence[Any]:
     """The vectors of one text."""
     return text if isinstance(text, list) and text and all(isinstance(each, list) for each in text) else [text]
 
 
-def _vector(value: Any) -> list[Any]:
+def _vector(value: Any) -> Sequence[Any]:
     if isinstance(value, list):
-        return checked(flatten(value), "number")
+        numbers = packed(values := flatten(value))  # which a value that is no number is left out of
+        return numbers if numbers is not values else packed(checked(values, "number"))
     if not isinstance(value, str):
         raise Unreadable("schema")
     try:
-        numbers: list[Any] = np.frombuffer(b64decode(value, validate=True), dtype="<f4").tolist()
+        found = np.frombuffer(b64decode(value, validate=True), dtype="<f4")
     except (Base64Error, ValueError) as error:
         raise Unreadable("values") from error
-    return numbers
+    return array("d", found.astype(np.float64).tobytes()) if len(found) >= MANY else found.tolist()

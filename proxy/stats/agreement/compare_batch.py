@@ -5,6 +5,7 @@ A few numpy calls do for hundreds of pairs what costs microseconds for each. Any
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
@@ -14,10 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from proxy.contracts.observation import Observation, Tensor
-from proxy.stats.agreement.numbers import SUM_ROUNDING, TOP_SCORES, Tolerance, tolerance_of
+from proxy.stats.agreement.numbers import SUM_ROUNDING, TOP_SCORES, Tolerance, cosines, tolerance_of
 from proxy.stats.agreement.rules import AnswerRules, is_named_box, is_rating, natural
+from proxy.stats.agreement.scales import MANY
 from proxy.stats.arrays import Floats
 from proxy.stats.finite import NOT_NUMBERS
+
+AT_ONCE = 32_768
+"""Numbers of one side that are compared together: what is made of them on the way stays in a cache."""
 
 _answer = attrgetter("failure", "status", "text", "content")
 _shape = attrgetter("name", "columns", "width", "kind", "integer", "rows", "vector", "datatype", "texts")
@@ -52,6 +57,8 @@ def compare_batch(pairs: Sequence[tuple[Observation, Observation]], rules: Answe
     if len(shapes) > 1:
         return None
     mine, other = tensors[::2], tensors[1::2]
+    if len(mine[0].data) >= MANY:
+        return _compare_vectors(mine, other, rules)
     name, columns, width, kind, integer, rows, vector, datatype, texts = shapes.pop()
     if kind != "number" or rows != 1 or vector or texts or not 0 < width <= 2 * TOP_SCORES:
         return None
@@ -70,6 +77,33 @@ def compare_batch(pairs: Sequence[tuple[Observation, Observation]], rules: Answe
         rules.scales.update_batch((name, columns), a)
         sizes = rules.scales.get((name, columns)) or [0.0] * width
         return _compare_numbers(a, b, tolerance, np.array([tolerance.at(size) for size in sizes]))
+
+
+def _compare_vectors(mine: list[Tensor], other: list[Tensor], rules: AnswerRules) -> BatchDifferences | None:
+    """One row of each that is a point."""
+    first = mine[0]
+    if first.kind != "number" or first.rows != 1 or first.columns or first.texts or rules.comparer(first) != "vectors":
+        return None
+    # Of what an answer holds beside its numbers the other reader says what it means.
+    if first.ranks or not rules.is_usual(first.name, ()) or is_named_box(first.name):
+        return None
+    if len({tensor.keys for tensor in (*mine, *other)}) > 1 or not all(
+        type(each.data) is array for each in (*mine, *other)
+    ):
+        return None
+    most = tolerance_of(rules, first.name, first.datatype).relative
+    shift: list[float] = []
+    step = max(AT_ONCE // first.width, 1)
+    for at in range(0, len(mine), step):
+        a, b = (_table(each[at : at + step]) for each in (mine, other))
+        shift += (1.0 - cosines(a, b)).tolist()
+    return BatchDifferences("vector", [not distance <= most for distance in shift], shift)
+
+
+def _table(tensors: list[Tensor]) -> Floats:
+    """Packed numbers of one layout, a row each."""
+    rows: list[Any] = [tensor.data for tensor in tensors]
+    return np.frombuffer(b"".join(rows)).reshape(len(tensors), -1)
 
 
 @lru_cache(maxsize=256)

@@ -106,7 +106,8 @@ def _shift(mine: Tensor, other: Tensor) -> float:
 
 def table_of(tensor: Tensor) -> Floats:
     """A tensor of numbers as an array (rows, width). Raises one of `NOT_NUMBERS` where a value is none."""
-    return np.frombuffer(array("d", tensor.data)).reshape(-1, max(tensor.width, 1))
+    data = tensor.data if type(tensor.data) is array else array("d", tensor.data)
+    return np.frombuffer(data).reshape(-1, max(tensor.width, 1))
 
 
 class Tolerances(NamedTuple):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from proxy.contracts.observation import Tensor
+from proxy.stats.arrays import Floats
 from proxy.stats.drift.layout import Signature, readable, signature_of
 from proxy.stats.finite import number
 from proxy.stats.weight import NUMBER_BYTES, weight_of, weight_of_texts
@@ -70,6 +71,14 @@ class LayoutGroup:
             for row in rows:
                 block += row
                 self.bytes += weight_of_texts(row)
+
+    def update_tables(self, bodies: int, rows: int, tables: Sequence[Floats]) -> None:
+        """Adds bodies of this layout by their blocks, `tables` (rows of all, width) of numbers."""
+        self.bodies += bodies
+        self.rows += rows
+        for block, table in zip(self._blocks, tables, strict=True):
+            block.append(table.tobytes())
+            self.bytes += NUMBER_BYTES * table.size
 
     def tables(self) -> list[Any]:
         """One array (rows, width) for each block of the signature: floats, or objects for categories."""
@@ -128,8 +137,16 @@ class Batch:
                 self._group(body).update(body)
                 self.bodies += 1
 
+    def update_tables(self, bodies: int, rows: int, named: Sequence[tuple[tuple[str, ...], Floats]]) -> None:
+        """Adds bodies of one layout by what is derived of them: the names of columns, and a table (rows, columns)."""
+        signature: Signature = tuple([("", names, len(names), "number") for names, _ in named])
+        self._group_of(signature).update_tables(bodies, rows, [table for _, table in named])
+        self.bodies += bodies
+
     def _group(self, body: Sequence[Tensor]) -> LayoutGroup:
-        signature = signature_of(body)
+        return self._group_of(signature_of(body))
+
+    def _group_of(self, signature: Signature) -> LayoutGroup:
         group = self.groups.get(signature)
         if group is None:
             group = self.groups[signature] = LayoutGroup(signature)

@@ -16,7 +16,8 @@ feature is. Pictures in a coding (JPEG, PNG) are measured where they are read (`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from hashlib import shake_256
 from math import hypot
@@ -45,6 +46,12 @@ MAX_VOCABULARY = 20_000
 MAX_VOCABULARIES = 8
 """Texts by name that have one, in a route."""
 
+SMALLEST, LARGEST = 1e-280, 1e300
+"""Sums of squares in between have lost nothing to the range of a double."""
+
+AT_ONCE = 32_768
+"""Numbers of bodies that are measured together: what is made of them on the way stays in a cache."""
+
 MAX_MEASURED = 512
 """Words of a text that are looked up."""
 
@@ -58,6 +65,20 @@ def needs(tensors: Sequence[Tensor]) -> bool:
         only = tensors[0]
         return only.vector or bool(only.texts) or only.width > MAX_FEATURES
     return any(tensor.vector or tensor.texts or tensor.width > MAX_FEATURES for tensor in tensors)
+
+
+def derived_tables(bodies: Sequence[Sequence[Tensor]]) -> list[tuple[tuple[str, ...], Floats]]:
+    """What `Derivation.features` adds to bodies of one tensor of numbers each, all of one layout and without texts:
+    names, and a table (rows of all, names)."""
+    first = bodies[0][0]
+    if not first.rows or not first.width:
+        return []
+    step = max(AT_ONCE // len(first.data), 1)
+    parts = [
+        list(_tables(first, _points([body[0] for body in bodies[at : at + step]])))
+        for at in range(0, len(bodies), step)
+    ]
+    return [(part[0][0], np.concatenate([table for _, table in part])) for part in zip(*parts, strict=True)]
 
 
 class Derivation:
@@ -76,11 +97,9 @@ class Derivation:
                 made += self._of_texts(tensor, teaches)
             if tensor.kind != "number" or not tensor.rows or not tensor.width:
                 continue
-            wide = tensor.width > MAX_FEATURES and not tensor.columns
-            if (tensor.vector or wide) and tensor.width <= MAX_POINTS:
-                made.append(_projected(tensor))
-            if wide and not tensor.vector:
-                made.append(_summed_up(tensor))
+            if tensor.vector or tensor.width > MAX_FEATURES:
+                for names, table in _tables(tensor, _points((tensor,))):
+                    made.append(Tensor("", tensor.rows, len(names), "number", table.ravel().tolist(), names))
         return tuple(made)
 
     def _of_texts(self, tensor: Tensor, teaches: bool) -> list[Tensor]:
@@ -127,25 +146,48 @@ def _lines(width: int) -> Floats:
     return lines
 
 
-def _projected(tensor: Tensor) -> Tensor:
+def _points(tensors: Sequence[Tensor]) -> Floats:
+    """The numbers of tensors of one width, finite or NaN, shape (rows of all, width)."""
+    packed = [tensor.data if type(tensor.data) is array else floats(tensor.data).tobytes() for tensor in tensors]
+    return floats(np.frombuffer(b"".join(packed))).reshape(-1, tensors[0].width)
+
+
+def _tables(first: Tensor, points: Floats) -> Iterator[tuple[tuple[str, ...], Floats]]:
+    """What is derived of `points` (rows, width) that are laid out as `first` is: names, and a table (rows, names). Of a
+    row it is the same whatever rows are beside it."""
+    name, wide = first.name, first.width > MAX_FEATURES and not first.columns
+    if (first.vector or wide) and first.width <= MAX_POINTS:
+        yield _names_along(name), _projected(points)
+    if wide and not first.vector:
+        yield (f"{name}:mean", f"{name}:spread"), _summed_up(points)
+
+
+@lru_cache(maxsize=64)
+def _names_along(name: str) -> tuple[str, ...]:
+    return (*[f"{name}:projection[{at}]" for at in range(PROJECTIONS)], f"{name}:norm")
+
+
+def _projected(points: Floats) -> Floats:
     """Directions along the random lines, and lengths."""
-    points = floats(tensor.data).reshape(tensor.rows, tensor.width)
-    lengths = np.array([hypot(*point) for point in points.tolist()])
+    lengths = _lengths(points)[:, None]
     with np.errstate(invalid="ignore", over="ignore"):
-        along = (points / np.where(lengths > 0.0, lengths, 1.0)[:, None]) @ _lines(tensor.width)
-    names = (*(f"{tensor.name}:projection[{at}]" for at in range(PROJECTIONS)), f"{tensor.name}:norm")
-    data = np.column_stack([along, lengths]).ravel().tolist()
-    return Tensor("", tensor.rows, len(names), "number", data, names)
+        along = np.matmul((points / np.where(lengths > 0.0, lengths, 1.0))[:, None, :], _lines(points.shape[1]))
+    return np.concatenate([along[:, 0, :], lengths], axis=1)
 
 
-def _summed_up(tensor: Tensor) -> Tensor:
+def _lengths(points: Floats) -> Floats:
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        squares = (points * points).sum(axis=1)
+        lengths: Floats = np.sqrt(squares)
+    for at in np.flatnonzero(~((squares > SMALLEST) & (squares < LARGEST))).tolist():
+        lengths[at] = hypot(*points[at].tolist())
+    return lengths
+
+
+def _summed_up(points: Floats) -> Floats:
     """Mean and standard deviation of values at equal distances."""
-    step = 1 + (tensor.width - 1) // MAX_POINTS
+    step = 1 + (points.shape[1] - 1) // MAX_POINTS
     step += 1 - step % 2  # odd, so that the channels of pixels take turns
-    data: list[float] = []
-    for row in range(tensor.rows):
-        begin = row * tensor.width
-        values = floats(tensor.data[begin : begin + tensor.width : step])
-        with np.errstate(invalid="ignore", over="ignore"):
-            data += [float(values.mean()), float(values.std())]
-    return Tensor("", tensor.rows, 2, "number", data, (f"{tensor.name}:mean", f"{tensor.name}:spread"))
+    values = np.ascontiguousarray(points[:, ::step])
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.stack([values.mean(axis=1), values.std(axis=1)], axis=1)

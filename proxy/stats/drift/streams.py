@@ -20,7 +20,7 @@ from proxy.contracts.table import LIVE_ROLES, Role
 from proxy.stats.arrays import Floats
 from proxy.stats.drift.adwin import AdwinDetectors
 from proxy.stats.drift.batch import Batch, LayoutGroup, are_alike
-from proxy.stats.drift.derived import Derivation, needs
+from proxy.stats.drift.derived import Derivation, derived_tables, needs
 from proxy.stats.drift.detector import DriftDetector, Reference
 from proxy.stats.drift.figures import BinnedRows, Drift, FeatureShape, RowCounts
 from proxy.stats.drift.layout import CONTRACT_RULES, UNEXPECTED, Layout, Signature
@@ -217,6 +217,10 @@ class Streams:
         asked = bodies[:1] if alike else bodies
         if any(map(is_large, asked)):
             bodies, alike = [self._sampled(body) if is_large(body) else body for body in bodies], False
+        if alike and needs(asked[0]) and asked[0][0].kind == "number":
+            if named := derived_tables(bodies):
+                batch.update_tables(len(bodies), len(bodies) * asked[0][0].rows, named)
+            return batch.bodies >= BATCH_BODIES or self.waiting >= MAX_BATCH_BYTES
         if any(map(needs, asked)):
             bodies, alike = [self._derived[side].features(body, role in TEACHING_ROLES) for body in bodies], False
         batch.update(bodies, alike)

@@ -1,16 +1,22 @@
 """Many pairs at once say what each pair says by itself, or nothing."""
 
+from array import array
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from proxy.contracts.comparers import OutputRule
 from proxy.contracts.observation import Observation, Tensor, Text
+from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Role
 from proxy.stats.agreement.compare import compare
 from proxy.stats.agreement.compare_batch import compare_batch
 from proxy.stats.agreement.rules import AnswerRules
+from proxy.stats.agreement.scales import MANY
 from tests.support.observed import observation
 
 VALUES = st.one_of(st.floats(-10, 10), st.sampled_from([0.0, 1.0, float("nan"), float("inf"), 0.5]))
@@ -98,3 +104,33 @@ def test_rows_of_which_only_some_are_scores_are_left_too() -> None:
     assert compare_batch([scores, numbers], AnswerRules()) is None
     assert compare_batch([scores, scores], AnswerRules()).kind == "argmax"
     assert compare_batch([numbers, numbers], AnswerRules()).kind == "number"
+
+
+POINTS = np.random.default_rng(7).standard_normal((70, MANY))
+
+
+def point(row: Any, role: Role, keys: tuple[int, ...] = ()) -> Observation:
+    tensor = Tensor("embedding", 1, len(row), "number", array("d", row), vector=True, keys=keys)
+    return replace(leg([], role), outputs=(tensor,))
+
+
+def test_points() -> None:
+    moved = [row + (np.random.default_rng(at).standard_normal(MANY) * at / 100) for at, row in enumerate(POINTS)]
+    moved[5][3], moved[7], moved[9] = np.nan, np.zeros(MANY), POINTS[9]
+    pairs = [(point(a, "primary"), point(b, "shadow")) for a, b in zip(POINTS, moved, strict=True)]
+    rules = AnswerRules()
+    found = compare_batch(pairs, rules)
+    one_by_one = [compare(*pair, rules) for pair in pairs]
+    assert found is not None and found.kind == "vector" and found.shift is not None
+    np.testing.assert_array_equal(found.shift, [each.shift for each in one_by_one if each])
+    assert found.disagree == [each.disagree for each in one_by_one if each]
+    assert any(found.disagree) and not all(found.disagree)
+
+
+def test_points_of_other_things_and_numbers_in_lists_are_compared_one_by_one() -> None:
+    mine, other = point(POINTS[0], "primary"), point(POINTS[0], "shadow", keys=(3,))
+    assert compare_batch([(mine, other)] * 9, AnswerRules()) is None
+    plain = replace(mine, outputs=(replace(mine.outputs[0], data=POINTS[0].tolist()),))
+    assert compare_batch([(plain, plain)] * 9, AnswerRules()) is None
+    ignored = AnswerRules(Analysis(outputs={"embedding": OutputRule("numbers")}))
+    assert compare_batch([(mine, mine)] * 9, ignored) is None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from array import array
 from base64 import b64encode
 from collections.abc import Callable
+from math import hypot
 from pydoc_data.topics import topics
 
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 
 from proxy.contracts.observation import Tensor
 from proxy.contracts.table import Protocol
-from proxy.stats.drift.derived import LEARNT_TEXTS, MAX_VOCABULARIES, Derivation, needs
+from proxy.stats.drift.derived import LEARNT_TEXTS, MAX_VOCABULARIES, Derivation, _lengths, derived_tables, needs
 from proxy.stats.drift.features import is_derived
 from proxy.stats.drift.profile import profile_of
 from proxy.stats.drift.streams import Streams
@@ -154,3 +156,51 @@ def test_pictures_that_get_darker_drift_and_are_never_unexpected() -> None:
     drifted = {row.feature for row in streams.drift({"input": 0.2, "prediction": 0.2}) if row.drifted}
     assert drifted == {"b64:brightness"}
     assert not streams.violations and other.violations.keys() <= {("v1", "primary", "range")}
+
+
+@pytest.mark.parametrize("width", [201, 1000, 5000])
+@pytest.mark.parametrize("vector", [False, True])
+def test_bodies_together_have_what_each_has_alone(width: int, vector: bool) -> None:
+    rng = np.random.default_rng(7)
+    rows = [(rng.standard_normal(width) * 10.0 ** rng.integers(-160, 160)).tolist() for _ in range(70)]
+    rows[3], rows[5][0], rows[6][1] = [0.0] * width, float("nan"), float("inf")
+    bodies = [
+        (Tensor("e", 1, width, "number", row if at % 2 else array("d", row), vector=vector),)
+        for at, row in enumerate(rows)
+    ]
+    alone = [Derivation().features(body, True)[1:] for body in bodies]
+    tables = derived_tables(bodies)
+    assert [names for names, _ in tables] == [tensor.columns for tensor in alone[0]]
+    for at, (_, table) in enumerate(tables):
+        np.testing.assert_array_equal(table, [made[at].data for made in alone])
+
+
+def test_what_is_derived_of_numbers_is_what_their_formulas_say() -> None:
+    rng = np.random.default_rng(7)
+    rows = [(rng.standard_normal(1536) * scale).tolist() for scale in (1e-200, 0.03, 1.0, 1e140)]
+    (directions, along), (_, summed) = derived_tables([(Tensor("e", 1, 1536, "number", row),) for row in rows])
+    assert directions[-1] == "e:norm"
+    tiny, huge = _lengths(np.array([[3e-200, 4e-200], [3e200, 4e200]])).tolist()
+    assert (tiny, huge) == (hypot(3e-200, 4e-200), hypot(3e200, 4e200))
+    for row, made, (mean, spread) in zip(rows, along, summed, strict=True):
+        assert made[-1] == pytest.approx(hypot(*row), rel=1e-14)
+        assert mean == float(np.mean(row)) and spread == pytest.approx(float(np.std(row)), rel=1e-14)
+        assert np.abs(made[:-1]).max() <= 1536**0.5 * (1.0 + 1e-9)  # lines of that length, a direction of length 1
+
+
+def test_many_wide_bodies_of_a_batch_are_judged_as_one_by_one() -> None:
+    def judged(at_once: int) -> object:
+        streams, rng = Streams(reference=200), np.random.default_rng(5)
+        legs = [
+            observation(
+                *((0, "a"), at, "", "r", "v1", "primary", 1.0, 200, "", 0.0, 0.0, 0.0),
+                inputs=image(100.0 if at < 600 else 140.0)(rng, at),
+            )
+            for at in range(1200)
+        ]
+        for at in range(0, len(legs), at_once):
+            streams.update(legs[at : at + at_once], 1.0)
+        streams.flush(10.0)
+        return streams.drift({"input": 0.2, "prediction": 0.2})
+
+    assert judged(1) == judged(8)
