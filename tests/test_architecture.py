@@ -116,7 +116,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "unverified": set(),
         "warnings": {"identities", "lost_answers", "not_rewritten", "own_limits", "unread_keys", "unverified"},
         "standstill": {"route_control"},
-        "stories": {"route_control"},
+        "stories": {"route_control", "state"},
         "spoken_protocols": set(),
         "promised_answers": {"spoken_protocols"},
         "engine_errors": set(),

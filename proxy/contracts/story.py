@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from proxy.contracts.outcome import OUTCOMES
 from proxy.contracts.release import Outcome
 
 
@@ -69,17 +70,41 @@ class Moment(Struct):
     lines: list[MomentLine] = []
 
 
+CHARGED = frozenset(outcome for outcome, row in OUTCOMES.items() if row.charge == "version")
+"""Outcomes that a version is charged with."""
+
+
 class Touched(Struct):
     """Exact counts of a version's legs in one role, by outcome."""
 
     version: str
     role: str
     outcomes: dict[str, int] = field(default_factory=dict)
+    invalid: int = 0
+    """Those of the good ones whose bodies are no answer, of the bodies that were looked at."""
+
+    @property
+    def bad(self) -> int:
+        """What the version is charged with, by heads and connections, and by bodies."""
+        charged = sum(count for name, count in self.outcomes.items() if name in CHARGED)
+        return charged + self.invalid
 
     @property
     def legs(self) -> int:
         """All of them."""
         return sum(self.outcomes.values())
+
+
+class StoryCounts(Struct):
+    """The exact counts of a story, which are kept with the evidence that counts the same requests."""
+
+    began: float
+    """Of which story they are."""
+    touched: list[Touched]
+    requests: int
+    rescued: dict[str, int]
+    first_bad: float | None
+    last_bad: float | None
 
 
 class StoryFacts(Struct):
@@ -107,9 +132,22 @@ class StoryFacts(Struct):
     sticky: bool = False
     """Whether the route knows users at all."""
     failed: list[FailedRequest] = field(default_factory=list)
-    bad: int = 0
-    """Requests of `failed` that there were, those that are not kept too."""
     disagreements: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     moments: list[Moment] = field(default_factory=list)
     every: float = 5.0
     """Seconds between moments; doubled whenever there are too many."""
+
+    @property
+    def bad(self) -> int:
+        """Requests that went wrong at a candidate, whether or not they are among `failed`."""
+        return sum(row.bad for row in self.touched)
+
+    @property
+    def counts(self) -> StoryCounts:
+        """What is exact of it."""
+        return StoryCounts(self.began, self.touched, self.requests, self.rescued, self.first_bad, self.last_bad)
+
+    def take(self, counts: StoryCounts) -> None:
+        """Goes back to counts of an earlier moment."""
+        self.touched, self.requests, self.rescued = counts.touched, counts.requests, counts.rescued
+        self.first_bad, self.last_bad = counts.first_bad, counts.last_bad

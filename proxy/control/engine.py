@@ -164,7 +164,7 @@ class Engine:
         newer = published if published is not None and published.revision > self.revision else None
         self.revision = max(self.revision, newer.revision if newer else 0)
         self._adopt(self.settings, "start", now, newer)
-        self.keeper.snapshots.recall(self.routes, self.board)
+        self.keeper.snapshots.recall(self.routes, self.board, now)
         for name, route in self.routes.items():
             route.status.verdicts = self._verdicts(route, now)
             if route.state.phase == "rolled_back" and not route.status.at_rollback:
@@ -335,7 +335,7 @@ class Engine:
             self.identity_changes[state.route, version, action.act] += 1
             if action.act in ("restart", "pause"):
                 self.board.begin_anew(state.route, version)
-                status.legs, status.notified = 0, frozenset()
+                status.legs, status.notified, status.anew = 0, frozenset(), now
             if transitions.candidates(state):
                 self._act(release, route, action, now, change)
             else:

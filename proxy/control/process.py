@@ -201,13 +201,14 @@ class Control:
         await self._notifier.close()
         await self._judge.close()
         self._capture.close()
+        self._engine.keeper.snapshots.close(self._engine.routes, self._board)
         self._chronicle.close()
         await self._history.close(self._now())
         await self._journal.close(self._now.wall())
 
     def _begin(self) -> None:
         with contained("taking up stories"):
-            self._chronicle.begin()
+            self._chronicle.begin(self._engine.keeper.snapshots)
         self._engine.begin(self._now(), self._slot.read())
 
     def _tell_of_states(self) -> None:

@@ -41,6 +41,9 @@ class RouteStatus(Struct):
     """When the stage in force had its requests and its duration; None: it has not yet."""
     notified: frozenset[str] = frozenset()
     """Causes of breaches that were notified and not acted upon, so that each is notified once."""
+    anew: float = 0.0
+    """When the evidence began anew while the same candidates stayed under judgement (another model answers, or a start
+    could not take it up); 0.0: it did not."""
     warnings: tuple[str, ...] = ()
     """Configuration of the route that has no effect."""
 
@@ -95,7 +98,7 @@ class RouteControl:
         status.warnings = tuple(each for each in status.warnings if each in plan.withheld(self.section, after))
         stay = set(self.situation.candidates)
         if before is None or not stay or not stay <= set(transitions.candidates(before)):
-            status.notified = frozenset()
+            status.notified, status.anew = frozenset(), 0.0
         if before is None or (before.stage, before.stage_since) != (after.stage, after.stage_since):
             status.legs, status.full_since = 0, None
             status.keyed = status.keyless = 0

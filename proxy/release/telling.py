@@ -107,7 +107,7 @@ def touched_sentence(touched: Mapping[str, Any] | None) -> str:
     if live["requests"]:
         parts.append(
             f"{live['requests']:,} of the route's {touched['route_requests']:,} requests went to {versions}: "
-            f"{live['bad']:,} went wrong there ({_named(live['outcomes'])}), of which the primary answered "
+            f"{live['bad']:,} went wrong there ({_named(live)}), of which the primary answered "
             f"{touched['rescued']:,} in its place (rescued); {count_of_users(touched['users'])}"
         )
     if copies["requests"]:
@@ -120,11 +120,11 @@ def touched_sentence(touched: Mapping[str, Any] | None) -> str:
     return "; ".join(parts)
 
 
-def _named(outcomes: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in outcomes.items() if count) or "none"
-
-
-BAD = ("failed", "refused", "abandoned")
+def _named(counted: Mapping[str, Any]) -> str:
+    """All requests by how they ended. Those that are wrong by their bodies alone are good by their heads."""
+    named = [f"{count:,} {name.replace('_', ' ')}" for name, count in counted["outcomes"].items() if count]
+    invalid = [f"{counted['invalid']:,} of the good ones no answer by their bodies"] if counted.get("invalid") else []
+    return ", ".join((*named, *invalid)) or "none"
 
 
 def touched_of(facts: StoryFacts, users: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,10 +145,12 @@ def touched_of(facts: StoryFacts, users: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sum(rows: Iterable[Touched]) -> dict[str, Any]:
     outcomes: dict[str, int] = {}
+    bad = invalid = 0
     for row in rows:
+        bad, invalid = bad + row.bad, invalid + row.invalid
         for name, count in row.outcomes.items():
             outcomes[name] = outcomes.get(name, 0) + count
-    return {"requests": sum(outcomes.values()), "bad": sum(outcomes.get(name, 0) for name in BAD), "outcomes": outcomes}
+    return {"requests": sum(outcomes.values()), "bad": bad, "invalid": invalid, "outcomes": outcomes}
 
 
 WORDS = {

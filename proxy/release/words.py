@@ -91,7 +91,7 @@ def _title(verdict: Verdict) -> str:
     return metric.title if metric else verdict.metric
 
 
-_OBSERVED = {"ticks": "requests", "bodies": "analysed answers", "pairs": "compared answers", "labels": "labels"}
+_OBSERVED = {"ticks": "inferences", "bodies": "analysed answers", "pairs": "compared answers", "labels": "labels"}
 
 
 def _observed(metric: str) -> str:

@@ -11,6 +11,7 @@ from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import ASSUMED, Guard, Release, RouteSettings, Settings, Stage
 from proxy.contracts.table import Match, Share, Sticky, Table, Version
 from proxy.control.engine import Engine
+from proxy.control.state.evidence_snapshots import Beside
 from proxy.control.state.store import Store
 from proxy.release.audit import Change
 from proxy.stats.board import Board
@@ -65,7 +66,12 @@ class House:
     """An engine and what came out of it."""
 
     def __init__(
-        self, configured: Settings, store: Store | None = None, published: Table | None = None, now: float = 1000.0
+        self,
+        configured: Settings,
+        store: Store | None = None,
+        published: Table | None = None,
+        now: float = 1000.0,
+        beside: Beside | None = None,
     ) -> None:
         self.tables: list[Table] = []
         self.heard: list[Change] = []
@@ -77,6 +83,7 @@ class House:
         self.engine = Engine(
             configured, self.store, self.board, self.tables.append, lambda change, now: self.heard.append(change)
         )
+        self.engine.keeper.snapshots.beside = beside
         self.engine.begin(self.now, published)
 
     @property

@@ -101,7 +101,7 @@ def test_what_a_verdict_says(changes: dict[str, object], said: str) -> None:
 
 def test_what_it_rests_on_and_what_would_change_it() -> None:
     words = words_of(replace(RATIO, lost=3), "then", log(1000.0))
-    assert words["on"] == "1,204 requests of v2, 3 more were lost, since then"
+    assert words["on"] == "1,204 inferences of v2, 3 more were lost, since then"
     assert (
         words["changes"]
         == "It fails once there is enough evidence (evidence of a breach is 1 to 1, 1,000 to 1 is needed)."
@@ -127,7 +127,7 @@ def test_any_evidence_can_be_said(log_evidence: float) -> None:
 
 def test_counts_that_began_later_do_not_claim_the_beginning_of_the_release() -> None:
     line = Verdict("error_rate", "fail", inf, 1.5, 17, 0, "error_rate (n=17 of 132, since the evidence began, lost=0)")
-    assert words_of(line, "03:04:05")["on"] == "17 requests of the candidate, since the evidence began"
+    assert words_of(line, "03:04:05")["on"] == "17 inferences of the candidate, since the evidence began"
     live = Verdict("error_rate", "pass", 0.0, 1.5, 54, 0, "", n_shadow=293)
     assert (
         words_of(live, "03:04:05")["on"] == "54 requests of the candidate, since it had its first request of a client"

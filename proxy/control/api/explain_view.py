@@ -63,7 +63,7 @@ def explain(
     at, past = min(asked, now), asked < now - EARLY_SECONDS
     before = [entry for entry in entries if entry.at <= asked + SAME_SECOND]
     entry = telling.telling_one(before, route)
-    facts = _facts_at(known, route, entry, at if past else inf)
+    facts = _facts_at(known, route, entry, before, at if past else inf)
     warnings = list(map(_warning, known.troubles.at(route, at))) if known else []
     findings = () if past else engine.board.findings(route)
     state = _state_then(before, route) if past else _state_now(engine, route)
@@ -97,10 +97,16 @@ def explain(
     }
 
 
-def _facts_at(known: Chronicle | None, route: str, entry: Entry | None, at: float) -> StoryFacts | None:
-    """The facts of what an entry is about, or else of what was under judgement."""
-    when = min(entry.at, at) if entry else at
-    return known.latest(route, when + EARLY_SECONDS) if known else None
+def _facts_at(
+    known: Chronicle | None, route: str, entry: Entry | None, before: Sequence[Entry], at: float
+) -> StoryFacts | None:
+    """The facts of what an entry is about, or else of what was under judgement. A story whose beginning a kill has
+    taken begins later than its entry, and before the next one."""
+    if known is None:
+        return None
+    following = next((each.at for each in before if entry and each.seq > entry.seq), inf)
+    until = min(at, max(entry.at, following - 2 * EARLY_SECONDS) if entry else inf)
+    return known.latest(route, until + EARLY_SECONDS)
 
 
 def _is_of(facts: StoryFacts, release: Story, route: str) -> bool:
@@ -159,7 +165,8 @@ def _lines(
     """Verdicts with their words. `then`: those of an earlier time."""
     control = engine.route(route)
     needed = scorecard.threshold(plan.judged_guard(control.section, control.state))
-    since = telling.clock(facts.began) if facts else ""
+    began = max(facts.began, engine.keeper.unix(control.status.anew) if control.status.anew else 0.0) if facts else 0.0
+    since = telling.clock(began) if facts else ""
     ended = then is None and bool(control.status.at_rollback)
     found = (control.status.at_rollback or control.status.verdicts) if then is None else then[1]
     until = "" if then is None else telling.clock(then[0])

@@ -20,7 +20,12 @@ _HEADING: dict[str, Schema] = {
     "ended_by": maybe(_BY),
     "sentence": text(),
 }
-_COUNTED: Schema = record(requests=whole(), bad=whole(), outcomes={"type": "object", "additionalProperties": whole()})
+_COUNTED: Schema = record(
+    requests=whole(description="All that ended, those that asked no model anything too."),
+    bad=whole(description="What the version is charged with, by heads and, of those looked at, by bodies."),
+    invalid=whole(description="Of these, such as are good by their heads."),
+    outcomes={"type": "object", "additionalProperties": whole()},
+)
 
 STORY_SHAPES: dict[str, Schema] = {
     "RouteReleases": record(

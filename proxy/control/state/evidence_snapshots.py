@@ -4,6 +4,9 @@ Without it `false_alarm` would hold for one life of control only, and every stag
 `WRITE_SECONDS`, and with the next look after a change; what came since is not counted (a tick that a worker had no
 answer to, a tenth of a second, may count twice). It is of the state that it was gathered in: a release that was started
 anew, or another candidate, begins with nothing.
+
+What others count of the same requests stands in the same row (`Beside`): figures that are shown beside each other go
+back to the same moment, however this process ended.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from hashlib import sha256
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct
@@ -31,6 +35,16 @@ Reading = Callable[[], tuple[float, float, str] | None]
 """The clock's reading, which is kept with the evidence."""
 
 
+class Beside(Protocol):
+    """Whoever counts the same requests as the evidence, and shows counts beside it."""
+
+    def counted(self, route: str) -> bytes:
+        """Its counts of a route; b"": there are none."""
+
+    def recall(self, route: str, counts: bytes) -> None:
+        """Takes up what `counted` gave an earlier process, when the evidence beside it was written."""
+
+
 class StoredEvidence(Struct):
     """A row of the store: what was gathered of a route. The names of the members are part of the file."""
 
@@ -44,12 +58,16 @@ class StoredEvidence(Struct):
     """Causes of breaches that were notified."""
     evidence: list[bytes]
     """One snapshot for each candidate."""
+    anew: float = 0.0
+    """As `RouteStatus` has it, by the clock of `since`."""
+    beside: bytes = b""
+    """As `Beside` gives it."""
 
 
 class EvidenceSnapshots:
     """Keeps and recalls; a disk that refuses costs no more than the evidence, and is logged once."""
 
-    __slots__ = ("_due", "_failing", "_moments", "_reading", "_store", "errors")
+    __slots__ = ("_due", "_failing", "_moments", "_reading", "_store", "beside", "errors")
 
     def __init__(self, store: Store, reading: Reading = lambda: None) -> None:
         self._store, self._reading = store, reading
@@ -57,6 +75,7 @@ class EvidenceSnapshots:
         self._moments: dict[str, tuple[float, float, tuple[str, ...]]] = {}
         self._failing = False
         self.errors = 0
+        self.beside: Beside | None = None
 
     def keep(self, routes: Routes, board: Board, now: float) -> None:
         """Writes everything that is gathered, if it is time."""
@@ -65,7 +84,7 @@ class EvidenceSnapshots:
             return
         self._due, self._moments = now + WRITE_SECONDS, moments
         try:
-            self._store.remember(rows_of(routes, board), self._reading())
+            self._store.remember(rows_of(routes, board, self.beside), self._reading())
         except StoreError as error:
             self.errors += 1
             if not self._failing:
@@ -74,41 +93,52 @@ class EvidenceSnapshots:
         else:
             self._failing = False
 
-    def recall(self, routes: Routes, board: Board) -> None:
-        """Takes up what was kept, where it is of the state that is in force."""
-        for name, row in self._store.remembered().items():
-            if name in routes:
-                self._resume(name, routes[name], row, board)
+    def close(self, routes: Routes, board: Board) -> None:
+        """Writes everything once more: an orderly end costs no evidence."""
+        self._due = 0.0
+        self.keep(routes, board, 0.0)
 
-    def _resume(self, name: str, route: RouteControl, row: bytes, board: Board) -> None:
+    def recall(self, routes: Routes, board: Board, now: float) -> None:
+        """Takes up what was kept, where it is of the state that is in force."""
+        rows = self._store.remembered()
+        for name, route in routes.items():
+            if not (name in rows and self._resume(name, route, rows[name], board)) and route.situation.candidates:
+                route.status.anew = now
+
+    def _resume(self, name: str, route: RouteControl, row: bytes, board: Board) -> bool:
         state, status = route.state, route.status
         try:
             stored = unsealed(row)
             if stored.since != state.since:
-                return
+                return False
             board.restore(name, stored.evidence)
         except SnapshotError as error:
             log.warning(
                 "%s: evidence begins anew, release and split go on; what is stored cannot be taken up: %s", name, error
             )
-            return
-        status.notified = stored.told
+            return False
+        status.notified, status.anew = stored.told, stored.anew
+        if self.beside is not None and stored.beside:
+            self.beside.recall(name, stored.beside)
         if stored.stage_since == state.stage_since:
             status.legs = stored.legs
+        return True
 
 
 def _moment(route: RouteControl) -> tuple[float, float, tuple[str, ...]]:
     return route.state.since, route.state.stage_since, route.situation.candidates
 
 
-def rows_of(routes: Routes, board: Board) -> dict[str, bytes]:
+def rows_of(routes: Routes, board: Board, beside: Beside | None = None) -> dict[str, bytes]:
     """Route to the row of what is gathered of it."""
-    return {
-        name: sealed(
-            StoredEvidence(*_moment(route)[:2], route.status.legs, route.status.notified, board.snapshot(name))
-        )
-        for name, route in routes.items()
-    }
+    return {name: sealed(_stored(name, route, board, beside)) for name, route in routes.items()}
+
+
+def _stored(name: str, route: RouteControl, board: Board, beside: Beside | None) -> StoredEvidence:
+    (since, stage_since, _), status = _moment(route), route.status
+    counts = beside.counted(name) if beside is not None else b""
+    evidence = board.snapshot(name)
+    return StoredEvidence(since, stage_since, status.legs, status.notified, evidence, status.anew, counts)
 
 
 MARK = b"PE1"

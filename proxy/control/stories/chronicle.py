@@ -14,20 +14,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import inf
 from typing import Any
 
+import msgspec
+
 from proxy.contracts.leg_join import WorkerRun
 from proxy.contracts.notices import Notice
 from proxy.contracts.observation import Observation
-from proxy.contracts.outcome import OUTCOMES
 from proxy.contracts.record import LegFacts, Record, Tick
 from proxy.contracts.release import RouteState, Verdict
-from proxy.contracts.story import Moment, MomentLine, StoryFacts, Touched
+from proxy.contracts.story import CHARGED, Moment, MomentLine, StoryCounts, StoryFacts, Touched
 from proxy.control.route_control import RouteControl
+from proxy.control.state.evidence_snapshots import EvidenceSnapshots
 from proxy.control.stories.archive import Archive
 from proxy.control.stories.failed_legs import FailedLegs, is_bad
 from proxy.control.stories.sketch import put
 from proxy.control.stories.troubles import Troubles
 from proxy.release import transitions
 from proxy.release.audit import plain
+from proxy.stats.snapshot import SnapshotError
 
 WRITE_SECONDS = 5.0
 LOOK_SECONDS = 1.0
@@ -82,8 +85,11 @@ class Chronicle:
         own = self._open.get(route)
         return own if own is not None and own.began <= last else self.archive.latest(route, last)
 
-    def begin(self) -> None:
-        """Takes up what an earlier process was about to tell."""
+    def begin(self, snapshots: EvidenceSnapshots | None = None) -> None:
+        """Takes up what an earlier process was about to tell. Counts are kept with the evidence in `snapshots`, which
+        counts the same requests: a kill takes both back to the same moment."""
+        if snapshots is not None:
+            snapshots.beside = self
         self._open = {facts.route: facts for facts in self.archive.all() if facts.ended is None}
 
     def follow(self, routes: Mapping[str, RouteControl], at: float) -> None:
@@ -107,9 +113,25 @@ class Chronicle:
         if versions and not going:
             self._open[name] = StoryFacts(name, versions, at, sticky=control.section.sticky is not None)
             self._last.pop(name, None)
+            self._write(name)
         if name in self._open:
             self._dirty.add(name)
             self._due = 0.0
+
+    def counted(self, route: str) -> bytes:
+        """As `Beside` says; what is written of the story is written with the next look."""
+        facts, self._due = self._open.get(route), 0.0
+        return b"" if facts is None else msgspec.msgpack.encode(facts.counts)
+
+    def recall(self, route: str, counts: bytes) -> None:
+        """As `Beside` says. Raises SnapshotError."""
+        facts = self._open.get(route)
+        try:
+            known = msgspec.msgpack.decode(counts, type=StoryCounts)
+        except (ValueError, RecursionError) as error:
+            raise SnapshotError(str(error)) from error
+        if facts is not None and facts.began == known.began:
+            facts.take(known)
 
     def on_tick(self, tick: Tick, at: float) -> None:
         """Counts legs and rescues."""
@@ -144,6 +166,8 @@ class Chronicle:
         for seen in observations:
             facts = self._open.get(seen.route) if seen.content else None
             if facts and seen.version in facts.candidates and not is_bad(seen):
+                self._row(facts, seen.version, seen.role).invalid += 1
+                self._dirty.add(seen.route)
                 self._failed.bad(facts, seen, seen.source, seen.content or "")
 
     def on_time(
@@ -180,16 +204,20 @@ class Chronicle:
         return facts if facts is not None and _counts(facts, at) else None
 
     def _count(self, facts: StoryFacts, version: str, role: str, outcomes: Mapping[Any, int], at: float) -> None:
+        row = self._row(facts, version, role)
+        for outcome, count in outcomes.items():
+            row.outcomes[outcome] = row.outcomes.get(outcome, 0) + count
+            if count and outcome in CHARGED:
+                facts.first_bad = at if facts.first_bad is None else facts.first_bad
+                facts.last_bad = at
+        self._dirty.add(facts.route)
+
+    def _row(self, facts: StoryFacts, version: str, role: str) -> Touched:
         row = next((row for row in facts.touched if (row.version, row.role) == (version, role)), None)
         if row is None:
             row = Touched(version, role)
             facts.touched.append(row)
-        for outcome, count in outcomes.items():
-            row.outcomes[outcome] = row.outcomes.get(outcome, 0) + count
-            if count and OUTCOMES[outcome].charge == "version":
-                facts.first_bad = at if facts.first_bad is None else facts.first_bad
-                facts.last_bad = at
-        self._dirty.add(facts.route)
+        return row
 
     def _candidate(self, facts: StoryFacts, record: LegFacts, source: WorkerRun) -> None:
         if record.role == "canary":

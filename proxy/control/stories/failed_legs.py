@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from proxy.contracts.leg_join import ExchangeKey, WorkerRun
-from proxy.contracts.outcome import OUTCOMES
 from proxy.contracts.record import LegFacts
-from proxy.contracts.story import ArmAnswer, FailedRequest, StoryFacts
+from proxy.contracts.story import CHARGED, ArmAnswer, FailedRequest, StoryFacts
 
 MAX_FIRST = 25
 """Failed requests of a story that are kept from its beginning; as many of the newest stay beside them."""
@@ -46,7 +45,6 @@ class FailedLegs:
         other = self._answers.get(key)
         rescued = other is not None and other.role == "rescue"
         failed = FailedRequest(leg.request_id, leg.started, answer_of(leg, content), other, rescued, detail)
-        facts.bad += 1
         keep(facts.failed, failed)
         if failed.other is None:
             self._waiting.setdefault(key, []).append(failed)
@@ -55,7 +53,7 @@ class FailedLegs:
 
 def is_bad(leg: LegFacts) -> bool:
     """Whether the head and the connection tell that a leg went wrong by its version."""
-    return OUTCOMES[leg.outcome].charge == "version"
+    return leg.outcome in CHARGED
 
 
 def answer_of(leg: LegFacts, content: str = "") -> ArmAnswer:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from proxy.contracts.record import Tick
+from proxy.contracts.observation import Observation
+from proxy.contracts.record import LegFacts, Tick
 from proxy.contracts.story import StoryFacts
 from proxy.contracts.table import Sticky
+from proxy.control.state.evidence_snapshots import WRITE_SECONDS
+from proxy.control.state.store import Store
 from proxy.control.stories.archive import Archive
 from proxy.control.stories.chronicle import LATE_SECONDS, MAX_MOMENTS, Chronicle
+from proxy.control.stories.told import facts_told, touched
 from proxy.release import transitions
+from proxy.release.telling import touched_sentence
 from tests.control.houses import House, arm, canary_release, section, settings
 from tests.control.records import SOURCE, failure, leg
 
@@ -59,7 +65,44 @@ def test_users_are_distinct_keys_of_requests_that_met_the_candidate(house: House
         [*records, leg("canary", 10), leg("primary", 11, key=77), failure("canary", 12, key=1)], SOURCE, 101.0
     )
     facts = only(known)
-    assert (len(facts.keys), facts.keyed, facts.seen, facts.bad) == (3, 10, 11, 1)
+    assert (len(facts.keys), facts.keyed, facts.seen, len(facts.failed)) == (3, 10, 11, 1)
+
+
+def test_what_is_wrong_by_its_body_alone_went_wrong_too(house: House, tmp_path: Path) -> None:
+    known = chronicle(tmp_path)
+    known.follow(house.engine.routes, 100.0)
+    known.on_tick(tick(("v2", "canary", 10, 2)), 101.0)
+    of = leg("canary", 3)
+    seen = Observation(**{name: getattr(of, name) for name in LegFacts.__struct_fields__} | {"content": "no_json"})
+    known.on_observations([seen, replace(seen, content="", exchange=4)])
+    facts = only(known)
+    assert ([row.bad for row in facts.touched], facts.bad) == ([3], 3)
+    told = touched(facts)
+    assert told is not None and (told["live"]["bad"], told["live"]["invalid"]) == (3, 1)
+    assert "3 went wrong there (8 good, 2 failed, 1 of the good ones no answer" in touched_sentence(told)
+    assert facts_told(facts)["failed_total"] == told["live"]["bad"]
+
+
+def test_a_kill_takes_counts_back_to_the_moment_of_the_evidence(tmp_path: Path) -> None:
+    path, configured, known = str(tmp_path / "state.db"), settings(section()), chronicle(tmp_path)
+    house = House(configured, Store(path), beside=known)
+    known.follow(house.engine.routes, 100.0)
+
+    def count(n: int) -> None:
+        house.tick(arm("v1", "primary", 9 * n), arm("v2", "canary", n, share=0.1))
+        known.on_tick(tick(("v1", "primary", 9 * n, 0), ("v2", "canary", n, 0)), 101.0)
+
+    count(50)
+    house.now += WRITE_SECONDS
+    house.engine.on_time(house.now)
+    count(10)
+    known.close()  # the story has been written, the evidence not
+    house.store.close()
+    known = chronicle(tmp_path)
+    assert [row.legs for row in only(known).touched] == [60]
+    again = House(configured, Store(path), beside=known)
+    (line,) = (each for each in again.engine.status("cancer").verdicts if each.metric == "error_rate")
+    assert [row.legs for row in only(known).touched] == [line.n] == [50]
 
 
 def test_a_story_ends_with_its_release_counts_what_was_under_way_and_stays(house: House, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ HOSTILE = "<script>alert(1)</script>\"'&"
 
 
 def facts(value: float | str | None = 0.5) -> dict[str, Any]:
-    made = StoryFacts("r", ("v2",), 100.0, requests=9, bad=70)
+    made = StoryFacts("r", ("v2",), 100.0, requests=9)
     made.touched = [Touched("v2", "canary", {"good": 1, "failed": 3})]
     answer, other = ArmAnswer("v2", "canary", "503", "failed", 0.1), ArmAnswer("v1", "rescue", "200", "good", 0.2)
     made.failed = [FailedRequest(HOSTILE, 1.0, answer, other, True, HOSTILE), FailedRequest("id-2", 2.0, answer)]
@@ -32,7 +32,7 @@ def test_everything_is_told_as_text() -> None:
     assert "<script" not in text
     for said in (
         HOSTILE,
-        "2 of 70 are kept",
+        "2 of 3 are kept",
         "v1 (rescue): 200, good, 200 ms",
         "not known",
         "3 went wrong there",
