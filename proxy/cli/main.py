@@ -182,7 +182,7 @@ def replay(
     ],
     config: Config,
     route: Annotated[str, typer.Option("--route", help="whose requests, scorecard and false_alarm", metavar="ROUTE")],
-    against: Annotated[str, typer.Option("--against", help="the candidate", metavar="URL")],
+    against: Annotated[str, typer.Option("--against", help="the candidate: http(s):// or grpc(s)://", metavar="URL")],
     primary: Annotated[
         str, typer.Option("--primary", help="a primary beside it: noise floor, and latency", metavar="URL")
     ] = "",

@@ -20,18 +20,19 @@ from proxy.cli.backtest import quiet
 from proxy.cli.exit_codes import EXIT_NO, EXIT_UNDECIDED, EXIT_UNREACHABLE, EXIT_USAGE
 from proxy.cli.render import show_problems
 from proxy.cli.replay.capture_facts import CaptureReader
+from proxy.cli.replay.http2_server import Http2ReplayServer
 from proxy.cli.replay.run import Bounds, ReplayRun
 from proxy.cli.replay.server import ReplayServer
 from proxy.cli.replay.show import progress, show_report
-from proxy.cli.replay.target import UnreachableError
+from proxy.cli.replay.target import ReplayTarget, UnreachableError
 from proxy.cli.report.outputs import Outputs, write
 from proxy.config.load import load
-from proxy.config.model_url import base_url
+from proxy.config.model_url import served_url
 from proxy.config.values import NAME, Refused
 from proxy.contracts.release import Outcome
 from proxy.contracts.replay import Ending, ReplayReport, Run
-from proxy.contracts.settings import ConfigError, Settings
-from proxy.contracts.table import Version
+from proxy.contracts.settings import ConfigError, RouteSettings, Settings
+from proxy.contracts.table import HttpVersion, Version, asked_on
 from proxy.control.capture.exchanges import CapturedExchange
 from proxy.control.capture.format import UnreadableLineError
 from proxy.control.replay.judge import ReplayJudge
@@ -109,11 +110,11 @@ def replayed(settings: Settings, captures: Sequence[Path], options: ReplayOption
     name = options.version or (default_candidate(section) if section else "candidate")
     if not NAME.fullmatch(name):
         raise UnusableError(f"--version: found {name!r}; allowed: letters, digits, '.', '_' and '-'")
-    candidate = _version(settings, name, options.against, "--against")
+    candidate = _version(settings, section, name, options.against, "--against")
     trial = trial_of(settings, options.route, candidate, timed=bool(options.primary))
     primary = None
     if options.primary:
-        primary = _version(settings, trial.section.primary, options.primary, "--primary")
+        primary = _version(settings, section, trial.section.primary, options.primary, "--primary")
     reader = CaptureReader(captures)
     _spare_the_collector()
     with quiet():
@@ -193,21 +194,30 @@ async def _until_over(run: ReplayRun) -> Ending:
             loop.remove_signal_handler(number)
 
 
-def _server(trial: Trial, version: Version, timeout: float | None) -> ReplayServer:
+def _server(trial: Trial, version: Version, timeout: float | None) -> ReplayTarget:
     timeouts = trial.section.timeouts
     if timeout is not None:
         timeouts = replace(timeouts, response=timeout, idle=timeout)
-    return ReplayServer(trial.settings, trial.section, version, timeouts)
+    make = Http2ReplayServer if version.http == 2 else ReplayServer
+    return make(trial.settings, trial.section, version, timeouts)
 
 
-def _version(settings: Settings, name: str, url: str, option: str) -> Version:
+def _version(settings: Settings, section: RouteSettings | None, name: str, url: str, option: str) -> Version:
+    """A version as the route asks it, at the address that an option names. Raises UnusableError."""
     try:
-        host, port, authority, base, lookup, secure = base_url(url)
+        (host, port, authority, base, lookup, secure), grpc = served_url(url)
     except Refused as refused:
         raise UnusableError(f"{option}: found {refused.found or url}; allowed: {refused.allowed}") from None
     if lookup != "system":
-        raise UnusableError(f"{option}: found {url}; allowed: http(s)://host[:port][/base/path]")
+        raise UnusableError(
+            f"{option}: found {url}; allowed: http(s)://host[:port][/base/path], or grpc(s):// likewise"
+        )
     known = settings.versions.get(name)
-    if known is not None and known.http == 2:
-        raise UnusableError(f"{name} is asked by HTTP/2 (versions.{name}.http), and a replay asks by HTTP/1.1 alone")
-    return Version(name, host, port, authority, base, secure=secure)
+    http: HttpVersion = 2 if grpc or (known is not None and known.http == 2 and not known.grpc) else 1
+    version = Version(name, host, port, authority, base, secure=secure, http=http, grpc=grpc)
+    if section is None:
+        return version
+    if grpc and not section.calls and section.protocol != "oip":
+        why = f"{url} takes calls of gRPC, and requests of route {section.name} become none"
+        raise UnusableError(f"{option}: {why}: its protocol is {section.protocol}, and not oip or grpc")
+    return asked_on(version, section.calls)

@@ -1,4 +1,4 @@
-"""A captured request as bytes for one server: by the rules by which a worker sends copies.
+"""A captured request as bytes for one server of HTTP/1.1: by the rules by which a worker sends copies.
 
 Path prefix, `Host`, `rewrite` and `authorization` are those of the version; the fields are those that the capture has
 kept, and what marks a copy. What cannot be a head of HTTP (captures come from elsewhere, too) goes nowhere.
@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.message import RequestHead
 from proxy.contracts.settings import RouteSettings, Settings
 from proxy.contracts.table import Version
 from proxy.control.capture.format import Captured
 from proxy.http1 import write
 from proxy.http1.request_head import Http1RequestHead
+from proxy.http2.fields import FieldList
 from proxy.routing.rewrite.plan import RewritePlan, plan_of
-from proxy.routing.rewrite.unwritable import Unwritable
+from proxy.routing.rewrite.unwritable import CALL, PATH, Unwritable
 
 _METHOD = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}")
 _TARGET = re.compile(rb"/[\x21-\x7e\x80-\xff]*")
@@ -27,14 +29,20 @@ BODILESS = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS"))
 """Methods whose empty body is not announced (RFC 9110 §8.6)."""
 
 NO_HEAD = "its method, path or header fields are none that can be sent"
+BY_HTTP2 = "it is a call of gRPC, and the server is asked by HTTP/1.1"
 
 
 class RequestMessage(NamedTuple):
     """A request as it is sent."""
 
     data: bytes
+    """All of it; by HTTP/2 its body."""
     head_only: bool
     """It is a HEAD: its answer has no body."""
+    fields: FieldList | None = None
+    """Its head by HTTP/2; None: it goes by HTTP/1.1."""
+    call: bool = False
+    """It is a call of gRPC."""
 
 
 MAX_HEADS = 64
@@ -61,7 +69,7 @@ class Addressed:
         key = asked.method, asked.path, asked.request_fields
         known = self._starts.get(key) or self._start(asked, key)
         start, head_only, bodiless = known
-        return RequestMessage(_written(start, asked.request_id, asked.request or b"", bodiless), head_only)
+        return RequestMessage(_written(start, id_of(asked), asked.request or b"", bodiless), head_only)
 
     def _start(self, asked: Captured, key: tuple[str, str, bytes]) -> tuple[bytes, bool, bool]:
         """A head up to what differs from request to request, and whether it is a HEAD, or may have no body."""
@@ -83,26 +91,39 @@ class Addressed:
         head, body = rewritten.head, body if rewritten.body is None else rewritten.body
         head.length = None  # it is written below
         start, head_only, bodiless = self._begun(head, authority)
-        return RequestMessage(_written(start, asked.request_id, body, bodiless), head_only)
+        return RequestMessage(_written(start, id_of(asked), body, bodiless), head_only)
 
     def _head(self, asked: Captured) -> Http1RequestHead:
         """The head without its framing, which is that of the body at hand."""
         key = asked.method, asked.path, asked.request_fields
         head = self._heads.get(key)
         if head is None:
-            method, target = asked.method.encode("latin-1", "replace"), asked.path.encode("latin-1", "replace")
-            if not (_METHOD.fullmatch(method) and _TARGET.fullmatch(target) and _FIELDS.fullmatch(key[2])):
-                raise Unwritable("rewrite_path", NO_HEAD)
+            method, target = line_of(asked)
             head = Http1RequestHead(method, self._authority, target, key[2])
+            if is_grpc(head.field(b"content-type")):
+                raise Unwritable(CALL, BY_HTTP2)
             if len(self._heads) >= MAX_HEADS:
                 self._heads.clear()
             self._heads[key] = head
         return head
 
 
-def _written(start: bytes, request_id: str, body: bytes, bodiless: bool) -> bytes:
-    """A request, from the beginning of its head."""
-    named = request_id.encode("latin-1", "replace")
-    sent = b"x-request-id: %b\r\n" % named if _REQUEST_ID.fullmatch(named) else b""
+def line_of(asked: Captured) -> tuple[bytes, bytes]:
+    """Method and target. Raises Unwritable where they, or the fields beside them, are none."""
+    method, target = asked.method.encode("latin-1", "replace"), asked.path.encode("latin-1", "replace")
+    if not (_METHOD.fullmatch(method) and _TARGET.fullmatch(target) and _FIELDS.fullmatch(asked.request_fields)):
+        raise Unwritable(PATH, NO_HEAD)
+    return method, target
+
+
+def id_of(asked: Captured) -> bytes:
+    """The request id; b"": it has none that can be sent."""
+    named = asked.request_id.encode("latin-1", "replace")
+    return named if _REQUEST_ID.fullmatch(named) else b""
+
+
+def _written(start: bytes, named: bytes, body: bytes, bodiless: bool) -> bytes:
+    """A request, from the beginning of its head; `named`: its id."""
+    sent = b"x-request-id: %b\r\n" % named if named else b""
     length = b"content-length: %d\r\n\r\n" % len(body) if body or not bodiless else b"\r\n"
     return b"".join((start, sent, length, body))

@@ -13,10 +13,11 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from proxy.contracts.message import field_of
+from proxy.contracts.record import UNARY
 from proxy.contracts.table import Role
 from proxy.control.capture.exchanges import INCOMPARABLE, UNREPLAYABLE, CapturedExchange
 from proxy.control.capture.format import Captured
+from proxy.routing.calls import is_unary
 from proxy.stats.selection import Selection
 
 NO_INFERENCE = UNREPLAYABLE["not_an_inference"]
@@ -25,11 +26,10 @@ NO_INFERENCE = UNREPLAYABLE["not_an_inference"]
 PRIMARY_ROLES: frozenset[Role] = frozenset(("primary", "baseline", "rescue"))
 """Roles in which the primary's model answers."""
 
-ABORTS = frozenset(("client_abort", "upload_abort"))
+ABORTS = frozenset(("client_abort", "client_deadline", "upload_abort"))
 """Failures that are the client's."""
 
 OF_ANOTHER = "another version than the primary answered it"
-GRPC = "it is a call of gRPC, which is not replayed"
 ABANDONED = "its client left before the primary's answer was complete"
 REDACTED = "something that is compared was redacted in it, so that the recorded answer is to another request"
 
@@ -38,7 +38,7 @@ class LiveAnswer(Struct):
     """What came of one request that was sent."""
 
     status: int = 0
-    """0: no answer came."""
+    """0: no answer came. Of a call of gRPC that of HTTP which means the same as its own."""
     failure: str = ""
     """Why it failed (`contracts.failure`), or ""."""
     total: float = 0.0
@@ -54,6 +54,10 @@ class LiveAnswer(Struct):
     beginning: bytes = b""
     """Of a body that is too large, the first bytes, and the last ones."""
     ending: bytes = b""
+    call: int = -1
+    """The status with which a call of gRPC ended; -1: it is none, or failed without one."""
+    detail: str = ""
+    """What the server of a call that did not end well said of it; of a malformed answer, the rule that it broke."""
 
 
 class Replayed(Struct, frozen=True):
@@ -93,8 +97,6 @@ def why_not(exchange: CapturedExchange, beside: bool, compared: Compared) -> str
         return UNREPLAYABLE[exchange.unreplayable]
     asked = exchange.asked
     assert asked is not None
-    if b"application/grpc" in asked.request_fields.lower() and _is_call(asked):
-        return GRPC
     if beside:
         return ""
     if asked.role not in PRIMARY_ROLES:
@@ -106,10 +108,6 @@ def why_not(exchange: CapturedExchange, beside: bool, compared: Compared) -> str
     return "" if asked.failure or asked.status >= 300 or not exchange.incomparable else _unanswered(exchange)
 
 
-def _is_call(asked: Captured) -> bool:
-    return (field_of(asked.request_fields.lower(), b"content-type") or b"").startswith(b"application/grpc")
-
-
 def _unanswered(exchange: CapturedExchange) -> str:
     return f"the answer to it cannot be compared: {INCOMPARABLE[exchange.incomparable]}"
 
@@ -119,11 +117,11 @@ def legs_of(replayed: Replayed, primary: str, candidate: str) -> list[Captured]:
     asked = replayed.exchange.asked
     assert asked is not None
     copies = 1 + (replayed.noise is not None)
-    answer = _RECORDED if replayed.primary is None else _answer(replayed.primary)
+    answer = _RECORDED if replayed.primary is None else _answer(replayed.primary, asked)
     legs = [replace(asked, role="primary", version=primary, share=1.0, copies=copies, inference=True, **answer)]
     if replayed.noise is not None:
-        legs.append(replace(asked, role="noise", version=primary, **_COPY, **_answer(replayed.noise)))
-    legs.append(replace(asked, role="shadow", version=candidate, **_COPY, **_answer(replayed.candidate)))
+        legs.append(replace(asked, role="noise", version=primary, **_COPY, **_answer(replayed.noise, asked)))
+    legs.append(replace(asked, role="shadow", version=candidate, **_COPY, **_answer(replayed.candidate, asked)))
     return legs
 
 
@@ -134,7 +132,8 @@ _COPY: dict[str, Any] = {
 """What a copy is beside its answer."""
 
 
-def _answer(answer: LiveAnswer) -> dict[str, Any]:
+def _answer(answer: LiveAnswer, asked: Captured) -> dict[str, Any]:
+    """The facts of an answer, in place of those of the recorded one."""
     return {
         "status": answer.status,
         "failure": answer.failure,
@@ -146,5 +145,11 @@ def _answer(answer: LiveAnswer) -> dict[str, Any]:
         "ends": answer.ends,
         "beginning": answer.beginning,
         "ending": answer.ending,
-        "detail": "",
+        "call": answer.call,
+        "detail": answer.detail,
+        "marks": UNARY if answer.call >= 0 and _is_unary(asked) else 0,
     }
+
+
+def _is_unary(asked: Captured) -> bool:
+    return is_unary(asked.path.partition("?")[0].encode("latin-1", "replace"))

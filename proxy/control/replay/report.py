@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 import proxy
+from proxy.contracts.grpc_status import status_of
 from proxy.contracts.replay import SCHEMA, CaptureFacts, Counts, Ending, ReplayReport, Run
 from proxy.contracts.settings import Lineage, Settings
 from proxy.control.replay import findings
@@ -23,7 +24,7 @@ def report_of(
     lines = tuple(line for line in decision.lines if not is_timed(line.metric))
     outcomes = findings.outcomes(judge)
     candidate = judge.arms.get("candidate")
-    answered = sum(candidate.codes[code] for code in candidate.codes if code.isdecimal()) if candidate else 0
+    answered = sum(n for code, n in candidate.codes.items() if _is_answer(code)) if candidate else 0
     return ReplayReport(
         schema=SCHEMA,
         penumbra=proxy.__version__,
@@ -53,6 +54,11 @@ def report_of(
         distributions=findings.distributions(judge),
         run=replace(run, latencies=findings.latencies(judge), lines=timed),
     )
+
+
+def _is_answer(code: str) -> bool:
+    """Whether a code is a status, of HTTP or of a call, and not the reason of a failure."""
+    return code.isdecimal() or status_of(code) is not None
 
 
 def _sentence(decision: Decision, ending: Ending) -> str:

@@ -189,6 +189,7 @@ def test_a_server_that_is_not_there_is_no_verdict(config: Path, tmp_path: Path) 
         (("--against", "ftp://h"), "--against: found ftp://h; allowed: http"),
         (("--against", "http://me:secret@h"), "found a URL with credentials"),
         (("--against", "http+dns://h"), "allowed: http(s)://host"),
+        (("--against", "grpc+dns://h"), "or grpc(s):// likewise"),
     ],
 )
 def test_what_cannot_be_done_is_a_mistake_of_usage(
@@ -247,3 +248,24 @@ def test_a_verdict_is_shown_also_where_its_report_cannot_be_written(config: Path
         more = ("--json", str(tmp_path / "no" / "report"))
         code, shown, _ = replay(config, capture(tmp_path / "records", 20), url, *more)
     assert code == 2 and shown.startswith("undecided: ")
+
+
+def test_a_server_by_grpc_is_refused_where_requests_become_no_calls(config: Path, tmp_path: Path) -> None:
+    analysis = "protocol: json\n    analysis: {features: /x, prediction: /y}"
+    config.write_text(CONFIG.replace("protocol: oip", analysis))
+    captured = capture(tmp_path / "records", 2)
+    code, _, told = replay(config, captured, "grpc://127.0.0.1:1")
+    assert (
+        code == 2 and "--against: grpc://127.0.0.1:1 takes calls of gRPC, and requests of route cancer become" in told
+    )
+    code, _, told = replay(config, captured, "http://127.0.0.1:1", "--primary", "grpc://127.0.0.1:1")
+    assert code == 2 and "--primary: grpc://127.0.0.1:1 takes" in told and "its protocol is json" in told
+
+
+def test_calls_that_a_server_of_http11_cannot_have_are_named(config: Path, tmp_path: Path) -> None:
+    captured = capture(tmp_path / "records", 20, request_fields=b"content-type: application/grpc\r\n")
+    with server() as url:
+        code, shown, _ = replay(config, captured, url)
+    assert code == 5 and "20 x it cannot be written for the version: it is a call of gRPC, and the" in shown
+    code, _, told = replay(config, captured, "grpc://127.0.0.1:1")
+    assert code == 3 and "grpc://127.0.0.1:1 cannot be reached" in told

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from proxy.cli.replay.message import NO_HEAD, Addressed
+from proxy.cli.replay.message import BY_HTTP2, NO_HEAD, Addressed
 from proxy.contracts.rewrite import Credential, PathRewrite, Rewrite
 from proxy.contracts.table import Version
 from proxy.routing.rewrite.unwritable import Unwritable
@@ -75,3 +75,8 @@ def test_what_is_no_head_goes_nowhere(facts: dict[str, object]) -> None:
 
 def test_an_id_that_is_no_value_of_a_field_is_left_out() -> None:
     assert b"x-request-id" not in addressed().message(leg(3, request_id="a\r\nx: y")).data
+
+
+def test_a_call_of_grpc_does_not_go_by_http11() -> None:
+    with pytest.raises(Unwritable, match=BY_HTTP2):
+        addressed().message(leg(3, request_fields=b"content-type: application/grpc+proto\r\n"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from proxy.contracts.record import UNARY
 from proxy.control.capture.exchanges import UNREPLAYABLE
 from proxy.control.replay import asking
 from proxy.control.replay.asking import Compared, Replayed, legs_of, why_not
@@ -22,7 +23,8 @@ GRPC = b"content-type: application/grpc+proto\r\n"
         ({"status": 0, "failure": "connect_failed", "response": None}, ""),
         ({"role": "rescue"}, ""),
         ({"role": "canary", "version": "v9"}, asking.OF_ANOTHER),
-        ({"request_fields": GRPC}, asking.GRPC),
+        ({"request_fields": GRPC}, ""),
+        ({"status": 503, "call": 14, "response": None}, ""),
         ({"status": 0, "failure": "client_abort"}, asking.ABANDONED),
         ({"request": None}, UNREPLAYABLE["no_body"]),
     ],
@@ -38,7 +40,6 @@ def test_an_answer_that_was_too_large_cannot_be_compared() -> None:
 def test_beside_a_primary_no_recorded_answer_is_needed() -> None:
     for facts in ({"role": "canary"}, {"response": None}, {"status": 0, "failure": "client_abort"}):
         assert why_not(exchange(1, **facts), True, ALL) == ""
-    assert why_not(exchange(1, request_fields=GRPC), True, ALL) == asking.GRPC
 
 
 def test_what_was_redacted_is_no_longer_what_was_answered_unless_nobody_compares_it() -> None:
@@ -78,3 +79,15 @@ def test_an_id_that_was_redacted_spoils_nothing() -> None:
     compared = Compared(())
     assert not compared.spoilt_by("/request_id")
     assert compared.spoilt_by("/path/1") and compared.spoilt_by("/query/user")
+
+
+def test_a_call_counts_by_its_own_status_whatever_the_recorded_answer_was() -> None:
+    """REST and gRPC of the same model are compared: each leg is what its own answer was."""
+    called = live(b"\0\0\0\0\0", status=503, call=14, detail="no memory")
+    copy = legs_of(Replayed(exchange(4), called), "v1", "v2")[-1]
+    assert (copy.code, copy.call, copy.detail, copy.unary) == ("grpc:14", 14, "no memory", True)
+    recorded = exchange(4, call=0, marks=UNARY)
+    first, copy = legs_of(Replayed(recorded, live(answer(4))), "v1", "v2")
+    assert (first.code, first.unary, copy.code, copy.unary) == ("grpc:0", True, "200", False)
+    streamed = exchange(4, path="/inference.GRPCInferenceService/ModelStreamInfer?a=b", call=0)
+    assert not legs_of(Replayed(streamed, live(b"", call=0)), "v1", "v2")[-1].unary

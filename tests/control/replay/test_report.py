@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from proxy.contracts.replay import CaptureFacts, Ending, ReplayReport, Run, decode, encode, settled
-from proxy.control.replay.asking import NO_INFERENCE, Replayed
+from proxy.control.replay.asking import NO_INFERENCE, LiveAnswer, Replayed
 from proxy.control.replay.judge import ReplayJudge
 from proxy.control.replay.report import report_of
 from tests.support.replayed import answer, exchange, live, other, settings, trial
@@ -69,3 +69,13 @@ def test_a_breach_is_a_breach_however_it_ended() -> None:
 
 def test_recorded_answers_of_another_version_are_named() -> None:
     assert any("those of v0" in note for note in reported(judged(20, version="v0")).notes)
+
+
+def test_calls_that_ended_with_any_status_are_answered() -> None:
+    judge = ReplayJudge(trial())
+    for number in range(12):
+        answers = live(answer(number), call=0), live(b"", status=501, call=12), LiveAnswer(failure="reset")
+        judge.take(Replayed(exchange(number), answers[number % 3]))
+    report = reported(judge)
+    assert (report.counts.sent, report.counts.answered, report.counts.lost) == (12, 8, 4)
+    assert report.outcomes[-1].codes == {"grpc:0": 4, "grpc:12": 4, "reset": 4}
