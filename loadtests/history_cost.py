@@ -3,9 +3,14 @@
     python -m loadtests.history_cost
     python -m loadtests.history_cost --seconds 300 --rate 500
 
-Three Penumbras work side by side on the same traffic, so that what the machine does else is in all of them: one without
-a history, one that keeps it, and one that is asked for it each second as well, as an open status page does: an hour
-that is there already, of one route (`/v1/routes/{route}/history`) and of all (`/v1/history`).
+Penumbras work side by side on the same traffic, so that what the machine does else is in all of them: one without a
+history, one that keeps it, one whose history is asked for as an open status page asks (all routes each 15 s, one route
+each 5 s: an hour at first, then what has come since), and one that is asked for the whole hours each second.
+
+The difference of two processes has the noise of both, which is larger than the figure on a busy machine. So the calls
+of the history are timed one by one in control as well, by the CPU clock of their thread: keeping by its calls for each
+tick, look and write, answers by the reading of steps and the making of their series. What aiohttp and the kernel take
+for an answer is in the difference alone.
 """
 
 from __future__ import annotations
@@ -16,12 +21,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
+import msgspec
 import typer
 
 from loadtests.cases import console, stage
-from loadtests.compiled import HOUSE
+from loadtests.compiled import HOUSE, interpreted
 from loadtests.exact import request_bytes
 from loadtests.processes import accepts, cpu_by_label, free_ports, pss_by_label, running, wait_until
 from loadtests.traffic import PATH, write_bodies
@@ -32,10 +38,57 @@ from proxy.control.history.steps import ArmStep, LineStep, TimeStep, encode, pac
 
 ROUTES = [f"m{number}" for number in range(10)]
 ARMS = (("a", "primary"), ("b", "canary"), ("c", "shadow"))
-CASES = {"none": "off", "kept": "on", "kept and asked each second": "on"}
+CASES = {"none": "off", "kept": "on", "with a page open": "on", "asked for hours each second": "on"}
 """What is said of a case, and its `history`."""
+PAGE, HOURS = 2, 3
+"""Places of the cases that are asked."""
+OF_ROUTE, OF_ALL = 5.0, 15.0
+"""Seconds between the questions of a page, about a route and about all."""
+SERIES = "observed,requests,inferences,outcome.failed,latency.p99"
+"""What the page asks for of all routes."""
+
+TIMED = """\
+import json, os, sys, threading, time
+if "control" in sys.orig_argv:
+    from proxy.control.history import archive, past
+    spent = {"keeping": 0.0, "answers": 0.0}
+    def timed(owner, name, what):
+        inner = getattr(owner, name)
+        def outer(*given, **more):
+            begun = time.thread_time()
+            try:
+                return inner(*given, **more)
+            finally:
+                spent[what] += time.thread_time() - begun
+        setattr(owner, name, outer)
+    for owner, name in ((past.Past, "on_tick"), (past.Past, "look"), (archive.StepArchive, "write"),
+                        (archive.StepArchive, "trim"), (past.History, "under_way"), (past.History, "forget_stored")):
+        timed(owner, name, "keeping")
+    for owner, name in ((past, "_made"), (past.History, "held"), (past.History, "opened")):
+        timed(owner, name, "answers")
+    def tell():
+        while True:
+            time.sleep(0.5)
+            with open(os.environ["HISTORY_COST"] + ".new", "w") as file:
+                json.dump(spent, file)
+            os.replace(file.name, os.environ["HISTORY_COST"])
+    threading.Thread(target=tell, daemon=True).start()
+"""
+"""A `sitecustomize` that times the calls of the history in control, and tells of them in a file."""
 CONNECTIONS = 10
 MIB = 1 << 20
+HOUR = 3600
+WARM_SECONDS = 15.0
+MEASURED = ("cpu", "keeping", "answers")
+
+
+class Place(NamedTuple):
+    """A Penumbra at work: its port, that of its admin API, its process, and the file with what its history spent."""
+
+    listen: int
+    admin: int
+    pid: int
+    spent: Path
 
 
 def configuration(ports: Sequence[int], listen: int, admin: int, home: Path, history: str) -> str:
@@ -72,17 +125,20 @@ def an_hour_before(path: str, now: int) -> None:
 
 
 @contextmanager
-def penumbra(ports: Sequence[int], home: Path, history: str) -> Iterator[tuple[int, int, int]]:
-    """One that runs: its port, that of its admin API, and its process."""
+def penumbra(ports: Sequence[int], home: Path, history: str) -> Iterator[Place]:
+    """One that runs."""
     listen, admin = free_ports(2)
     home.mkdir()
     if history == "on":
         an_hour_before(f"{home}/state.db.history", int(time.time()))
     config, log = home / "penumbra.yaml", home / "log"
     config.write_text(configuration(ports, listen, admin, home, history))
-    with running([sys.executable, "-P", "-m", "proxy", "run", str(config)], log, cwd=HOUSE) as process:
+    (home / "sitecustomize.py").write_text(TIMED)
+    env = interpreted() | {"HISTORY_COST": str(home / "spent")}
+    env["PYTHONPATH"] = f"{home}:{env['PYTHONPATH']}"
+    with running([sys.executable, "-P", "-m", "proxy", "run", str(config)], log, cwd=HOUSE, env=env) as process:
         wait_until(lambda: accepts(listen) and accepts(admin), process, log)
-        yield listen, admin, process.pid
+        yield Place(listen, admin, process.pid, home / "spent")
 
 
 async def one_after_the_other(port: int, requests: Sequence[bytes], pause: float, until: float) -> None:
@@ -98,41 +154,71 @@ async def one_after_the_other(port: int, requests: Sequence[bytes], pause: float
     writer.close()
 
 
-async def ask(port: int, until: float) -> None:
-    """What a page asks for, each second."""
+async def answer(port: int, path: str) -> dict[str, Any]:
+    """The answer of the admin API. Raises RuntimeError on a refusal."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=16 * MIB)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    told = await reader.read(-1)
+    writer.close()
+    head, _, body = told.partition(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 200"):
+        raise RuntimeError(told[:300])
+    return dict(msgspec.json.decode(body))
+
+
+async def follow(port: int, path: str, more: str, pause: float, end: float) -> None:
+    """Asks as the page does: for the hour, then for the steps that were not whole yet."""
+    known = await answer(port, f"{path}?from={int(time.time()) - HOUR}{more}")
+    while time.monotonic() + pause < end:
+        await asyncio.sleep(pause)
+        since = known["until"] // known["step"] * known["step"]
+        known = await answer(port, f"{path}?from={since}&step={known['step']}{more}")
+
+
+async def hours(port: int, end: float) -> None:
+    """Asks for whole hours, each second."""
     place = 0
-    while time.monotonic() < until:
-        now = int(time.time())
-        for path in (f"/v1/routes/{ROUTES[place % 10]}/history?from={now - 3600}", f"/v1/history?from={now - 3600}"):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=16 * MIB)
-            writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-            if not (answer := await reader.read(-1)).startswith(b"HTTP/1.1 200"):
-                raise RuntimeError(answer[:300])
-            writer.close()
+    while time.monotonic() < end:
+        for path in (f"/v1/routes/{ROUTES[place % 10]}/history", "/v1/history"):
+            await answer(port, f"{path}?from={int(time.time()) - HOUR}")
         place += 1
         await asyncio.sleep(1.0)
 
 
-async def busy(
-    places: Sequence[tuple[int, int, int]], asked: int, bodies: Sequence[bytes], rate: int, end: float
-) -> None:
-    """Traffic to all of them until `end`, and questions to the one at place `asked`."""
+async def busy(places: Sequence[Place], bodies: Sequence[bytes], rate: int, end: float) -> None:
+    """Traffic to all of them until `end`, and the questions of the cases that are asked."""
     requests = [
         request_bytes(body).replace(PATH.encode(), f"/v2/models/{route}/infer".encode(), 1)
         for route, body in zip(ROUTES * 6, bodies, strict=False)
     ]
-    pause = CONNECTIONS / rate
     loads = [
-        one_after_the_other(listen, requests[each:] + requests[:each], pause, end)
-        for listen, _, _ in places
+        one_after_the_other(place.listen, requests[each:] + requests[:each], CONNECTIONS / rate, end)
+        for place in places
         for each in range(CONNECTIONS)
     ]
-    await asyncio.gather(*loads, ask(places[asked][1], end))
+    page = places[PAGE].admin
+    asked = [
+        follow(page, f"/v1/routes/{ROUTES[0]}/history", "", OF_ROUTE, end),
+        follow(page, "/v1/history", f"&series={SERIES}", OF_ALL, end),
+        hours(places[HOURS].admin, end),
+    ]
+    await asyncio.gather(*loads, *asked)
 
 
-def control(pid: int) -> tuple[float, int]:
-    """CPU seconds and bytes (PSS) of control."""
-    return cpu_by_label(pid).get("control", 0.0), pss_by_label(pid).get("control", 0)
+class Spent(NamedTuple):
+    """CPU seconds and bytes (PSS) of control so far, and CPU seconds of the history's own calls in it."""
+
+    cpu: float
+    memory: int
+    keeping: float
+    answers: float
+
+
+def spent(place: Place) -> Spent:
+    """What control of a place has used."""
+    own = msgspec.json.decode(place.spent.read_bytes())
+    cpu, memory = cpu_by_label(place.pid).get("control", 0.0), pss_by_label(place.pid).get("control", 0)
+    return Spent(cpu, memory, own["keeping"], own["answers"])
 
 
 def main(
@@ -143,17 +229,19 @@ def main(
     with stage() as (stack, home, ports):
         bodies = write_bodies(home / "bodies").read_bytes().splitlines()
         places = [stack.enter_context(penumbra(ports, home / f"p{n}", of)) for n, of in enumerate(CASES.values())]
-        asyncio.run(busy(places, 2, bodies, rate, time.monotonic() + 15.0))
-        before, began = [control(pid) for _, _, pid in places], time.monotonic()
-        asyncio.run(busy(places, 2, bodies, rate, began + seconds))
-        after, took = [control(pid) for _, _, pid in places], time.monotonic() - began
-    console.print(f"{len(ROUTES)} routes, {rate} requests/s, {took:.0f} s", highlight=False)
-    usual = (after[0][0] - before[0][0]) / took
+        asyncio.run(busy(places, bodies, rate, time.monotonic() + WARM_SECONDS))
+        before, began = [spent(place) for place in places], time.monotonic()
+        asyncio.run(busy(places, bodies, rate, began + seconds))
+        after, took = [spent(place) for place in places], time.monotonic() - began
+    console.print(
+        f"{len(ROUTES)} routes, {rate} requests/s, {took:.0f} s; control, in parts of a core", highlight=False
+    )
+    usual = (after[0].cpu - before[0].cpu) / took
     for case, was, now in zip(CASES, before, after, strict=True):
-        share = (now[0] - was[0]) / took
+        share, keeping, answers = (getattr(now, name) / took - getattr(was, name) / took for name in MEASURED)
         console.print(
-            f"{case:28} control: {share:6.2%} of a core ({share - usual:+.2%}), "
-            f"{now[1] / MIB:.1f} MiB ({(now[1] - after[0][1]) / MIB:+.1f})",
+            f"{case:28} {share:6.2%} ({share - usual:+.2%}), of it keeping {keeping:.2%} and answers {answers:.2%}; "
+            f"{now.memory / MIB:.1f} MiB ({(now.memory - after[0].memory) / MIB:+.1f})",
             highlight=False,
         )
 

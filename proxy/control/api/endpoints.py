@@ -8,9 +8,6 @@ from msgspec import Struct
 MAX_AUDIT = 1000
 """Entries of one answer; the rest is read on with `after`."""
 
-STREAM = "text/event-stream"
-"""Media type of the one answer that does not end."""
-
 _LOOK = ("malformed", "forbidden", "unauthorized", "too-large")
 _ROUTE = (*_LOOK, "unknown-route")
 _RELEASE = (*_LOOK, "unknown-release")
@@ -48,6 +45,8 @@ class Endpoint(Struct, frozen=True):
     """Media type of the answer."""
     open: bool = False
     """True where probes may ask without a token."""
+    apart: bool = False
+    """True where the answer is made outside the loop, or has no end: others need not wait for it."""
     operation: str = ""
     """Name of the operation for OpenAPI; empty: that of the handler."""
 
@@ -145,6 +144,7 @@ ENDPOINTS = (
         problems=(*_ROUTE, "invalid", "not-found"),
         parameters=("from", "to", "step", "series", "scope", "If-None-Match"),
         statuses=FOUND,
+        apart=True,
     ),
     _look(
         "/v1/history",
@@ -154,6 +154,7 @@ ENDPOINTS = (
         problems=(*_LOOK, "invalid", "not-found"),
         parameters=("from", "to", "step", "series", "scope", "If-None-Match"),
         statuses=FOUND,
+        apart=True,
     ),
     _look("/v1/routes/{route}/gate", "gate", "200 pass, 409 fail, 425 undecided", "Gate", statuses=GATE, **_SCOPED),
     _look(
@@ -251,7 +252,8 @@ ENDPOINTS = (
         "",
         problems=(*_LOOK, "invalid", "too-many"),
         parameters=("scope",),
-        media=STREAM,
+        media="text/event-stream",
+        apart=True,
     ),
     _look("/metrics", "metrics", "For Prometheus", "", problems=_LOOK, parameters=("name[]",), media="text/plain"),
     _look("/healthz", "healthz", "This process lives", "Status", problems=_LOOK[:1], open=True),

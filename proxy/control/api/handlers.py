@@ -20,7 +20,7 @@ from proxy.control.api import auth, fleet_view, release_view, request_bodies, sc
 from proxy.control.api.acting import Acting, Beside, with_beside
 from proxy.control.api.context import BOUND_OF_PROBLEM
 from proxy.control.api.context import ApiContext as ApiContext
-from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT, STREAM
+from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT
 from proxy.control.api.event_stream import Events, picture
 from proxy.control.api.history import Reading
 from proxy.control.api.openapi import describe
@@ -50,7 +50,7 @@ def application(context: ApiContext) -> web.Application:
     for endpoint in ENDPOINTS:
         handler = with_known_query(endpoint, getattr(api, endpoint.handler))
         is_look = endpoint.method == "GET" and not endpoint.open
-        guarded = api.for_readers(handler, ends=endpoint.media != STREAM) if is_look else handler
+        guarded = api.for_readers(handler, endpoint.apart) if is_look else handler
         app.router.add_route(endpoint.method, endpoint.path, guarded)
     app.router.add_get("/page/{file}", api.page)
     app.on_shutdown.append(api.end)
@@ -118,13 +118,13 @@ class Api(Acting, Reading, StoryHandlers):
         """Lets go of those who listen."""
         self._events.close()
 
-    def for_readers(self, handler: Handler, ends: bool = True) -> Handler:
+    def for_readers(self, handler: Handler, apart: bool) -> Handler:
         """`handler` for those who may look, one answer after the other, so that others have the loop in between; one
-        that does not end takes no turn."""
+        that is made `apart` takes no turn."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             auth.reader(request.headers, self._engine.settings.admin, names_shown(request))
-            if not ends:
+            if apart:
                 return await handler(request)
             async with self._turn:
                 return await handler(request)

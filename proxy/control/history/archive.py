@@ -52,6 +52,8 @@ CACHE_KIB = 256
 """KiB of memory that SQLite has for pages; its usual two megabytes are for other uses."""
 LEAST_PAGES = 64
 """Pages that the file may have whatever its bound."""
+BUSY_SECONDS = 1.0
+"""Seconds that a lock of another program is waited for: less than whoever waits for the disk has patience."""
 FULL = 0.9
 """Part of its bound from which on the oldest steps are let go."""
 LET_GO = 0.05
@@ -72,6 +74,8 @@ class StepArchive:
         self._path, self.limit = path, limit
         self._db: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
+        self.size = 0
+        """Bytes on disk when it was used last, SQLite's log included; 0: there is none."""
         self.let_go = 0
         """Blocks that went because the file was full. Monotone."""
 
@@ -109,21 +113,13 @@ class StepArchive:
             rows = db.execute(text, (step, route, start, end)).fetchall()
         return [Block(step, route, begin, body, stored=True) for begin, body in rows]
 
-    @property
-    def size(self) -> int:
-        """Bytes on disk, SQLite's log included; 0: there is none."""
-        found = 0
-        for ending in ("", *BESIDE):
-            with suppress(OSError):
-                found += os.stat(self._path + ending).st_size
-        return found
-
     def close(self) -> None:
         """Closes the file."""
         if self._db is not None:
             with suppress(sqlite3.Error):
                 self._db.close()
             self._db = None
+            self.size = _size(self._path)
 
     # -- how
 
@@ -135,6 +131,8 @@ class StepArchive:
             if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
                 self.close()
             raise ArchiveError(f"{self._path}: cannot be {what}: {error}") from error
+        finally:
+            self.size = _size(self._path)
 
     def _opened(self) -> sqlite3.Connection:
         if self._db is not None and _id(self._path) == self._file:
@@ -155,7 +153,7 @@ class StepArchive:
 
     def _connect(self) -> sqlite3.Connection:
         files.create(self._path, 0o644)
-        db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(self._path, BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         db.text_factory = _text
         try:
             self._recognise(db)
@@ -206,6 +204,14 @@ class StepArchive:
         part = max(int(count * max(LET_GO, 1.0 - FULL * most / (pages - free))), 1)
         oldest = "SELECT step, route, start FROM blocks ORDER BY made LIMIT ?"
         self.let_go += db.execute(f"DELETE FROM blocks WHERE (step, route, start) IN ({oldest})", (part,)).rowcount
+
+
+def _size(path: str) -> int:
+    found = 0
+    for ending in ("", *BESIDE):
+        with suppress(OSError):
+            found += os.stat(path + ending).st_size
+    return found
 
 
 def _text(raw: bytes) -> str:

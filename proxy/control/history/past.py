@@ -1,14 +1,16 @@
 """The history with its file: what came in is stored in batches, in a thread, and answers are read from both.
 
-A file that cannot be used harms nothing: steps stay in memory as long as there is room, and a warning says why. A clock
-of its own says when to try again.
+A file that cannot be used, or whose disk hangs, harms nothing: steps stay in memory as long as there is room, answers
+are of memory, and a warning says why. A clock of its own says when to try again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 from proxy.contracts.operation import HistoryKept
@@ -16,6 +18,7 @@ from proxy.contracts.record import Tick
 from proxy.control.containment import contained
 from proxy.control.engine import Engine
 from proxy.control.history.archive import ArchiveError, StepArchive
+from proxy.control.history.disk import DiskHangsError, DiskThread
 from proxy.control.history.keeping import History, Part
 from proxy.control.history.shelf import Block
 from proxy.control.history.steps import TimeStep
@@ -50,7 +53,7 @@ class Past:
     - `faults`: why it is not stored, by route
     """
 
-    def __init__(self, engine: Engine, board: Board, path: str) -> None:
+    def __init__(self, engine: Engine, board: Board, path: str, disk: DiskThread | None = None) -> None:
         self._engine, self._board, self._path = engine, board, path
         self.history: History | None = None
         self.faults: dict[str, str] = {}
@@ -58,6 +61,7 @@ class Past:
         """Reads and writes of the file that failed. Monotone."""
         self._kept = HistoryKept()
         self._archive: StepArchive | None = None
+        self._disk = disk or DiskThread()
         self._due = self._trimmed = 0.0
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -103,7 +107,8 @@ class Past:
             history.seal(now)
             await self.store(now)
         if archive is not None:
-            archive.close()
+            with suppress(DiskHangsError):
+                await self._disk.call(archive.close)
 
     # -- storing
 
@@ -117,19 +122,18 @@ class Past:
             with contained("storing the history"):
                 try:
                     await self._store(history, archive, now)
-                except ArchiveError as error:
+                except _UNUSABLE as error:
                     self._fail(str(error), now)
 
     async def _store(self, history: History, archive: StepArchive, now: float) -> None:
+        self._disk.look()
         if not history.has_past:
             await self._take_up(history, archive, now)
         if now >= self._trimmed + TRIM_SECONDS:
             self._trimmed = now
-            await asyncio.to_thread(archive.trim, self._oldest(now))
+            await self._disk.call(partial(archive.trim, self._oldest(now)))
         for batch in history.shelf.batches():
-            await asyncio.to_thread(archive.write, batch, history.under_way(), now)
-            for block in batch:
-                block.stored = True
+            await self._disk.call(partial(_write, archive, batch, history.under_way(), now))
         history.forget_stored()
         if self.faults:
             log.info("the history is stored again")
@@ -138,7 +142,7 @@ class Past:
     async def _take_up(self, history: History, archive: StepArchive, now: float) -> None:
         history.joins = False
         try:
-            blocks = await asyncio.to_thread(archive.begin, int(self._engine.keeper.unix(now)), now)
+            blocks = await self._disk.call(partial(archive.begin, int(self._engine.keeper.unix(now)), now))
             history.take_up(blocks)
         finally:
             history.joins = True
@@ -165,15 +169,23 @@ class Past:
         assert history is not None
         async with self._turn:
             parts = history.parts(start, end, tier)
-            archive = self._archive if history.has_past and not self.faults else None
-            held = history.held(route, parts, unstored=archive is not None)
+            archive = self._archive if history.has_past and not self.faults and not self.hangs else None
             opened = history.opened(route)
-            try:
-                return await asyncio.to_thread(_made, archive, route, parts, held, opened, (start, end), make)
-            except ArchiveError as error:
-                self._fail(str(error), self._due)
-                held = history.held(route, parts, unstored=False)
-                return await asyncio.to_thread(_made, None, route, parts, held, opened, (start, end), make)
+            if archive is not None:
+                held = history.held(route, parts, unstored=True)
+                try:
+                    return await self._disk.call(
+                        partial(_made, archive, route, parts, held, opened, (start, end), make)
+                    )
+                except _UNUSABLE as error:
+                    self._fail(str(error), self._due)
+            held = history.held(route, parts, unstored=False)
+            return await asyncio.to_thread(_made, None, route, parts, held, opened, (start, end), make)
+
+    @property
+    def hangs(self) -> bool:
+        """Whether the disk has been given up, and has still not come back."""
+        return self._disk.hangs
 
     @property
     def until(self) -> int:
@@ -202,6 +214,16 @@ class Past:
         """As of `History`, and blocks that went because the file was full. Monotone."""
         own = self.history.bounds_reached() if self.history is not None else {}
         return own | {"history_disk": self._archive.let_go if self._archive is not None else 0}
+
+
+_UNUSABLE = (ArchiveError, DiskHangsError)
+
+
+def _write(archive: StepArchive, blocks: Sequence[Block], opened: Iterable[Block], now: float) -> None:
+    """Stores blocks. They are marked here: what is written after it was given up must not be written again."""
+    archive.write(blocks, opened, now)
+    for block in blocks:
+        block.stored = True
 
 
 def _made(

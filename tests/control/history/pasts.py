@@ -6,6 +6,7 @@ from proxy.contracts.histogram import bucket
 from proxy.contracts.operation import HistoryKept
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Settings
+from proxy.control.history.disk import DiskThread
 from proxy.control.history.past import Past, steps_of
 from proxy.control.history.steps import TimeStep
 from proxy.control.history.tiers import Tier
@@ -19,10 +20,15 @@ class Recorded(House):
     """A `Past` beside an engine, with the file at `path`; `now` is both clocks."""
 
     def __init__(
-        self, configured: Settings | None = None, now: float = BEGAN, path: str = "", kept: HistoryKept | None = None
+        self,
+        configured: Settings | None = None,
+        now: float = BEGAN,
+        path: str = "",
+        kept: HistoryKept | None = None,
+        disk: DiskThread | None = None,
     ) -> None:
         super().__init__(configured or settings(), now=now)
-        self.past = Past(self.engine, self.board, path)
+        self.past = Past(self.engine, self.board, path, disk)
         self.past.use(kept or HistoryKept())
         assert self.past.history is not None
         self.history = self.past.history

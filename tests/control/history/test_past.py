@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,8 +14,11 @@ from hypothesis import strategies as st
 
 from proxy.contracts.operation import HistoryKept
 from proxy.control.history import shelf
+from proxy.control.history.archive import StepArchive
+from proxy.control.history.disk import DiskThread
 from proxy.control.history.past import file_of
 from proxy.control.history.series import series
+from proxy.control.history.shelf import Block
 from proxy.control.history.tiers import tier_for
 from tests.control.history.pasts import BEGAN, Recorded, legs
 from tests.control.houses import section
@@ -175,6 +180,74 @@ def test_a_file_that_cannot_be_used_is_a_warning_and_memory_goes_on(tmp_path: Pa
         await past.past.close(past.now)
 
     asyncio.run(story())
+
+
+class Hanging(StepArchive):
+    """A file whose disk hangs while `free` is not set, before or after it has written."""
+
+    def __init__(self, path: str, limit: int) -> None:
+        super().__init__(path, limit)
+        self.free, self.after = threading.Event(), False
+        self.free.set()
+
+    def write(self, blocks: Iterable[Block], opened: Iterable[Block], now: float) -> None:
+        if self.after:
+            super().write(blocks, opened, now)
+        self.free.wait()
+        if not self.after:
+            super().write(blocks, opened, now)
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_disk_that_hangs_holds_nobody_and_nothing_is_counted_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    monkeypatch.setattr("proxy.control.history.past.StepArchive", Hanging)
+
+    async def story() -> None:
+        past = Recorded(path=str(tmp_path / "x.history"), disk=DiskThread(patience=0.05))
+        archive = past.past._archive
+        assert isinstance(archive, Hanging)
+        archive.after = after
+        sent = 0
+        for second in range(90):
+            (archive.free.clear if second == 30 else archive.free.set if second == 60 else lambda: None)()
+            past.tick(legs(1), after=1.0)
+            sent += 1
+            await past.past.store(past.now)
+            if second == 45:
+                assert "does not answer" in past.past.faults["cancer"]
+                assert sum(value or 0 for value in await requests(past, START + 31, START + 60, 1)) == 15
+            if second == 60:
+                while past.past.hangs:  # noqa: ASYNC110  a thread's work is no event of this loop
+                    await asyncio.sleep(0.001)
+        past.silence(1.5)
+        assert past.past.faults == {} and past.past.errors > 0
+        assert sum(value or 0 for value in await requests(past, START, START + 100, 1)) == sent
+        await past.past.close(past.now)
+        again = Recorded(now=past.now, path=str(tmp_path / "x.history"), disk=DiskThread())
+        await again.past.store(again.now)
+        for step in (1, 10, 60):
+            assert sum(value or 0 for value in await requests(again, START, START + 120, step)) == sent
+        await again.past.close(again.now)
+
+    asyncio.run(story())
+
+
+def test_a_process_ends_while_its_disk_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxy.control.history.past.StepArchive", Hanging)
+
+    async def story() -> Hanging:
+        past = Recorded(path=str(tmp_path / "x.history"), disk=DiskThread(patience=0.05))
+        archive = past.past._archive
+        assert isinstance(archive, Hanging)
+        past.tick(legs(1), after=1.0)
+        archive.free.clear()
+        await past.past.close(past.now)
+        assert past.past.hangs
+        return archive
+
+    asyncio.run(story()).free.set()
 
 
 def test_memory_is_bounded_without_a_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
