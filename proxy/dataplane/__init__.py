@@ -22,7 +22,8 @@ A request's life, file by file:
 - `memory`     the budget that everything which waits or is kept draws on, and the order in which it is shed
 - `descriptors` the budgets of open files; `stall`: a loop that stands still, which is nobody's fault;
   `patience`: deadlines that do not count it
-- `tally`      exact counters, per arm; `malformed`: what was wrong with messages; `recorder`: the records
+- `tally`      exact counters, per arm; `times`: how long legs took; `malformed`: what was wrong with messages;
+  `recorder`: the records
 - `live`       the table in force, compiled
 - `shared`     what the connections of a worker have in common; `timings`: the times that it keeps
 - `worker`     the process: link, accept, drain, sweep of deadlines

@@ -10,7 +10,10 @@ has no key that can be read meets the primaries, since nobody knows what the sam
 
 from __future__ import annotations
 
-from random import getrandbits, random
+import os
+from binascii import hexlify
+from random import random
+from typing import Final
 
 from proxy.contracts.message import RequestHead
 from proxy.dataplane.live import LiveRoute, ShadowTarget, Target
@@ -18,10 +21,36 @@ from proxy.dataplane.tally import Tally
 from proxy.routing.split import mirrored
 from proxy.routing.sticky import key_of, point
 
+ID_DIGITS: Final = 32
+IDS_AT_ONCE: Final = 128
+
+_chance: Final = random
+"""Looked up once."""
+
+
+class Ids:
+    """Ids of requests that came without one: 128 bits of the kernel's chance each, drawn for many requests at once."""
+
+    __slots__ = ("_at", "_drawn")
+
+    def __init__(self) -> None:
+        self._drawn, self._at = b"", 0
+
+    def next(self) -> bytes:
+        """An id that was not given before."""
+        at = self._at
+        if at >= len(self._drawn):
+            at, self._drawn = 0, hexlify(os.urandom(IDS_AT_ONCE * ID_DIGITS // 2))
+        self._at = at + ID_DIGITS
+        return self._drawn[at : at + ID_DIGITS]
+
+
+_IDS: Final = Ids()
+
 
 def new_id() -> bytes:
     """The id of a request that came without one."""
-    return b"%032x" % getrandbits(128)
+    return _IDS.next()
 
 
 def spread(seconds: float) -> float:
@@ -49,8 +78,9 @@ def assign(
     if at < 0.0:
         return route.neutral[0], 0
     index = route.split.choose(at)
-    if any(_blocked(target, inference, now) for target in route.targets[1:]):
-        return route.neutral[0 if _blocked(route.targets[index], inference, now) else index], key
+    for target in route.others:
+        if _blocked(target, inference, now):
+            return route.neutral[0 if _blocked(route.targets[index], inference, now) else index], key
     for mate in route.mates:
         if _blocked(mate, True, now):
             return route.neutral[0 if route.split.roles[index] == "canary" else index], key
@@ -61,25 +91,25 @@ def assign(
     return chosen, key
 
 
-def draw_shadows(route: LiveRoute, tally: Tally) -> list[ShadowTarget]:
+def draw_shadows(route: LiveRoute) -> list[ShadowTarget]:
     """The shadows that a request is copied to; counts the copies that are due."""
     drawn = []
     for shadow in route.shadows:
-        if mirrored(shadow.share, random()):
-            tally.mirrored(route.name, shadow.version)
+        if mirrored(shadow.percent, _chance()):
+            shadow.arm.due += 1
             drawn.append(shadow)
     return drawn
 
 
 def _point(route: LiveRoute, head: RequestHead, body: bytes | None, whole: bool, tally: Tally) -> tuple[float, int]:
     """The point and the hash of the key; a point below 0 is the primary's whatever the split is."""
-    sticky = route.route.sticky
+    sticky = route.sticky
     if sticky is not None:
         key, reason = key_of(sticky, head.field, body, whole)
         if key is not None:
             return point(route.keys, key)
         tally.unread_key(route.name, reason)
-    return (-1.0 if route.keyed else random()), 0
+    return (-1.0 if route.keyed else _chance()), 0
 
 
 def _blocked(target: Target, inference: bool, now: float) -> bool:

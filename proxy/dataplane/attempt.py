@@ -242,9 +242,12 @@ class Attempt(RecordedLeg):
         such times."""
         size, ends = self.answer_size, self.ends
         if len(ends) < MAX_CHUNK_TIMES and size > (ends[-1] if ends else self.sent_ahead):
-            ends.append(size)
-            self.chunks.append(self.read_at - self.started)
-        return len(ends) >= MAX_CHUNK_TIMES
+            if ends:
+                ends.append(size)
+                self.chunks.append(self.read_at - self.started)
+            else:
+                self.ends, self.chunks = [size], [self.read_at - self.started]
+        return len(self.ends) >= MAX_CHUNK_TIMES
 
     def _send_ahead(self, room: bool) -> None:
         """Sends what is kept ahead of the record. Where it is too large, or there is no room, the beginning stays."""

@@ -26,7 +26,7 @@ from proxy.dataplane.assign import assign, draw_shadows, new_id
 from proxy.dataplane.calling import leg_to
 from proxy.dataplane.client_ports import ClientStream
 from proxy.dataplane.kept import KeptRequest
-from proxy.dataplane.live import ShadowTarget, Target
+from proxy.dataplane.live import LiveRoute, ShadowTarget, Target
 from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS
 from proxy.dataplane.shadow import mirror
 from proxy.dataplane.shared import Shared
@@ -107,22 +107,29 @@ class Exchange(KeptRequest):
         if table is None:
             self.reject("no_table", "control has not sent one")
             return
+        certain = table.index.certain(head.path)
+        if certain >= 0:
+            self._take_route(table.routes[certain])
+            return
         told = told or self.complete
         body = self.body() if told or self.size > self.shared.deciding_body else None
-        index = table.find(head.path, head.method, head.field, body, self.complete)
+        index = table.index.find(head.path, head.method, head.field, body, self.complete)
         if index is None:
-            wanted = table.wants_body(head.path, head.method, head.field)
+            wanted = table.index.wants_body(head.path, head.method, head.field)
             if told and wanted:
                 why = model_of(decoded(head.path), head.field, self.body(), self.complete)[1]
                 self.shared.tally.unread_key("", why or ABSENT)
             if told or not wanted:
                 self.reject("no_route", f"no route for {head.method.decode()} {head.path.decode('latin-1')}")
         elif index != WAITS:
-            route = self.route = table.routes[index]
-            self.route_name = route.name
-            self.inference = not head.tunnel and route.inferences.holds(head.method, head.path)
-            self._admit()
+            self._take_route(table.routes[index])
         # otherwise `request_end` looks again, with the body
+
+    def _take_route(self, route: LiveRoute) -> None:
+        head, self.route = self.head, route
+        self.route_name = route.name
+        self.inference = not head.tunnel and route.inferences.holds(head.method, head.path)
+        self._admit()
 
     def _admit(self) -> None:
         """Refuses what the route takes no more of, or what is too large for it."""
@@ -240,7 +247,7 @@ class Exchange(KeptRequest):
         target, self.key = assign(route, head, body, self.complete, self.inference, shared.tally, now)
         if not head.tunnel:
             if route.shadows and not head.shadowed and (self.inference or route.mirror_all):
-                self._due = draw_shadows(route, shared.tally)
+                self._due = draw_shadows(route)
             if route.journal or self.analysed():
                 self.number = shared.recorder.next_exchange()
         self._step(ASSIGN)

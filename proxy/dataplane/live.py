@@ -67,15 +67,15 @@ class ShadowTarget(Target):
 
     - `inflight`: copies that have not finished; `limit` bounds them
     - `encodes`: what is written to it are other bytes than the body's own: frames of HTTP/2, or of TLS
-    - `share`: the part of the requests that are copied
+    - `percent`: of the requests that are copied
     - `request_extra`: the block with the field that says that a request is a copy
     """
 
-    __slots__ = ("encodes", "inflight", "limit", "request_extra", "share")
+    __slots__ = ("encodes", "inflight", "limit", "percent", "request_extra")
 
     def __init__(self, arms: Arms, pool: Pool, breakers: Breakers, share: Share, limit: int, timeout: float) -> None:
         super().__init__(arms, pool, breakers, timeout, None)
-        self.share, self.limit = share, limit
+        self.percent, self.limit = share.percent, limit
         self.inflight = 0
         self.encodes = False
         self.request_extra = b"x-penumbra-shadow: %b\r\n" % self.version.encode()
@@ -96,6 +96,7 @@ class LiveRoute:
     - `targets`, `neutral`: in the order of `split`, 0 is the primary. The arms of `neutral` have share 1: while a
       breaker keeps a canary or a baseline from its share, the assignment is not the configured one, and what happens
       then must not count as evidence for or against anybody.
+    - `others`: all targets but the primary; `sticky`: what keeps a user with a version
     - `rescue`: the primary, for legs in place of a failed canary's or baseline's; `rescues`: the route wants them
     - `rescued_status`: the answers that such a leg's replaces
     - `shadows`: who gets copies, the primary itself for the noise floor included
@@ -139,6 +140,7 @@ class LiveRoute:
         "mirror_body",
         "name",
         "neutral",
+        "others",
         "record_body",
         "rescue",
         "rescued_status",
@@ -147,6 +149,7 @@ class LiveRoute:
         "route",
         "shadows",
         "split",
+        "sticky",
         "sticky_body",
         "targets",
         "total",
@@ -164,6 +167,8 @@ class LiveRoute:
         self.shadows = [registry.shadow(route, share, "shadow") for share in route.shadows if share.percent > 0]
         if route.noise > 0:
             self.shadows.append(registry.shadow(route, Share(route.primary, route.noise), "noise"))
+        self.others = self.targets[1:]
+        self.sticky = route.sticky
         self.sticky_body = route.sticky is not None and route.sticky.source == "json"
         self.keys = route.group or route.name
         self.keyed = bool(route.group) and self.split.shares[0] > 0.0
@@ -193,16 +198,15 @@ class LiveRoute:
 
 
 class LiveTable:
-    """A compiled table. `revision` is the table's."""
+    """A compiled table. `revision` is the table's, `index` finds its routes."""
 
-    __slots__ = ("find", "revision", "routes", "wants_body")
+    __slots__ = ("index", "revision", "routes")
 
     def __init__(self, table: Table, registry: Registry) -> None:
         self.revision = table.revision
         self.routes = [LiveRoute(route, registry) for route in table.routes]
         _introduce(self.routes)
-        index = RouteIndex(table.routes)
-        self.find, self.wants_body = index.find, index.wants_body
+        self.index = RouteIndex(table.routes)
 
 
 def _introduce(routes: list[LiveRoute]) -> None:
@@ -303,7 +307,7 @@ class Registry:
         else:
             self._used.add((route.name, share.version, role))
         target.arm, target.other_arm = arms
-        target.pool, target.share, target.limit = pool, share, limit
+        target.pool, target.percent, target.limit = pool, share.percent, limit
         target.encodes = pool.version.secure or pool.version.http == 2
         target.response_timeout, target.plan = route.timeouts.response, self._plan(route, share.version)
         return target

@@ -27,6 +27,11 @@ MAX_CHUNK_TIMES: Final = 512
 """Arrival times of pieces that a record, or a part, carries."""
 
 
+_NO_TIMES: Final[list[float]] = []
+_NO_ENDS: Final[list[int]] = []
+"""Of the legs whose answers come whole; never changed."""
+
+
 class RecordedLeg(StreamUser):
     """The facts of a leg that are recorded.
 
@@ -66,8 +71,7 @@ class RecordedLeg(StreamUser):
         self.failure = self.detail = ""
         self.fields = b""
         self.first_byte = 0.0
-        self.chunks: list[float] = []
-        self.ends: list[int] = []
+        self.chunks, self.ends = _NO_TIMES, _NO_ENDS
         self.beginning = self.ending = b""
         self.parts = self.marks = 0
 

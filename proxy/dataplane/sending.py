@@ -20,6 +20,9 @@ from proxy.dataplane.states import RETRYING
 MAX_PENDING_REQUEST: Final = 256 * 1024
 """Bytes of a request that wait for a connection before the client is asked to pause."""
 
+_NOTHING: Final[list[bytes]] = []
+"""What waits where nothing does; never changed."""
+
 AT_HAND: Final = 0
 ADMITTED: Final = 1
 IN_LINE: Final = 2
@@ -40,7 +43,7 @@ class SendingLeg(Attempt, Uploader):
     def __init__(self, shared: Shared, request: Request, target: Target, now: float) -> None:
         super().__init__(shared, request, target, now)
         self.client: ClientStream = request.client
-        self.pending: list[bytes] = []
+        self.pending = _NOTHING
         self.pending_size = 0
         self.upload = AT_HAND
         self.stalled = False
@@ -92,7 +95,7 @@ class SendingLeg(Attempt, Uploader):
         if pending:
             for piece in pending:
                 stream.data(piece)
-            self.pending = []
+            self.pending = _NOTHING
             if self.pending_size:
                 self.pending_size = 0
                 request.sent()
@@ -111,7 +114,10 @@ class SendingLeg(Attempt, Uploader):
         if self.stream is not None:
             self.stream.data(data)
         else:
-            self.pending.append(data)
+            if self.pending:
+                self.pending.append(data)
+            else:
+                self.pending = [data]
             self.pending_size += len(data)
 
     def end_request(self) -> None:

@@ -27,6 +27,8 @@ from proxy.dataplane.unexpected import unexpected
 from proxy.routing.breaker import Breaker
 from proxy.routing.rewrite.unwritable import Unwritable
 
+_NEVER: Final = inf
+
 MAX_COPIED_BYTES: Final = 64 * 1024 * 1024
 """Bytes of request bodies that all shadow legs of a worker may hold together."""
 
@@ -61,7 +63,7 @@ class ShadowLeg(Attempt):
             self.pieces, self.size = request.pieces or [], request.size
         self.own = written(target, self.size)
         self.deadline = now + target.response_timeout
-        self.last = now + request.route.total if request.route.total is not None else inf
+        self.last = now + request.route.total if request.route.total is not None else _NEVER
         target.inflight += 1
         shared.copies.add(self)
         self._hold()

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from proxy.contracts.grpc_status import LABELS, OK
-from proxy.contracts.histogram import Buckets, bucket
 from proxy.contracts.identity import MAX_TICK_IDENTITIES, bounded
 from proxy.contracts.outcome import Outcome
 from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Tick, TlsSide
 from proxy.contracts.table import COPY_ROLES, Role
 from proxy.dataplane.malformed import Malformed
+from proxy.dataplane.times import Times
 
 UNJUDGED: Final = frozenset(("primary", "rescue", "noise"))
 """Roles whose legs are no evidence against a candidate."""
@@ -28,27 +28,27 @@ ArmKey = tuple[str, str, Role, float, bool]
 
 
 class Arm:
-    """The counters of one arm since the last tick, and its legs in flight now."""
+    """The counters of one arm since the last tick, and its legs in flight now. `ok`: the answers with 200, which are
+    most; `codes` has the others. `due`: copies that were due by the configured percentage."""
 
     __slots__ = (
         "codes",
         "connect",
-        "connect_sum",
         "copies",
         "disturbed",
+        "due",
         "first_byte",
-        "first_byte_sum",
         "forgotten",
         "identities",
         "inference",
         "inflight",
         "key",
         "keys",
+        "ok",
         "role",
         "route",
         "share",
         "total",
-        "total_sum",
         "version",
         "waited",
     )
@@ -59,42 +59,33 @@ class Arm:
         self.copies = self.role in COPY_ROLES
         self.inflight = 0
         self.forgotten = False
+        self.due = 0
+        self.waited, self.disturbed = Times(), Times()
+        self.total, self.first_byte, self.connect = Times(), Times(), Times()
         self._clear()
 
     def _clear(self) -> None:
+        self.ok = 0
         self.codes: dict[int | str, int] = {}
         self.keys: dict[Outcome, list[int]] = {}
-        self.waited: Buckets = {}
         self.identities: dict[bytes, int] = {}
-        self.disturbed: Buckets = {}
-        self.total: Buckets = {}
-        self.first_byte: Buckets = {}
-        self.connect: Buckets = {}
-        self.connect_sum = 0.0
-        self.total_sum = self.first_byte_sum = 0.0
 
     def answered(self, status: int, first_byte: float, total: float, key: int, label: str = "") -> None:
         """A leg was answered, after these seconds. `key`: the hash of its request's sticky key, 0: none; `label`: what
         it counts as, where that is not its status."""
-        codes = self.codes
-        code: int | str = label or status
-        codes[code] = codes.get(code, 0) + 1
-        self._time(first_byte, total)
+        if status == 200 and not label:
+            self.ok += 1
+        else:
+            code: int | str = label or status
+            self.codes[code] = self.codes.get(code, 0) + 1
+        self.total.add(total)
+        self.first_byte.add(first_byte)
         if key and status >= 300:
             self._remember("failed" if status >= 500 else "refused", key)
 
-    def _time(self, first_byte: float, total: float) -> None:
-        index = bucket(total)
-        self.total[index] = self.total.get(index, 0) + 1
-        self.total_sum += total
-        index = bucket(first_byte)
-        self.first_byte[index] = self.first_byte.get(index, 0) + 1
-        self.first_byte_sum += first_byte
-
     def stalled(self, total: float) -> None:
         """The worker stood still during a leg that was answered after `total` seconds."""
-        index = bucket(total)
-        self.disturbed[index] = self.disturbed.get(index, 0) + 1
+        self.disturbed.add(total)
 
     def failed(self, reason: str, outcome: Outcome, waited: float | None, key: int) -> None:
         """A leg ended without an answer of its own, `waited` seconds after it began; None: the worker stood still
@@ -103,8 +94,7 @@ class Arm:
         if self.copies and outcome == "abandoned":
             return
         if outcome == "abandoned" and waited is not None:
-            index = bucket(waited)
-            self.waited[index] = self.waited.get(index, 0) + 1
+            self.waited.add(waited)
         if key and outcome != "limited":
             self._remember(outcome, key)
 
@@ -126,9 +116,11 @@ class Arm:
 
     def connected(self, seconds: float) -> None:
         """A connection for a leg of this arm was made."""
-        index = bucket(seconds)
-        self.connect[index] = self.connect.get(index, 0) + 1
-        self.connect_sum += seconds
+        self.connect.add(seconds)
+
+    def counts(self) -> bool:
+        """Whether a leg was counted since the last tick."""
+        return self.ok > 0 or bool(self.codes)
 
     def bad(self) -> int:
         """Legs since the last tick that speak against the version, as far as heads and connections tell."""
@@ -137,22 +129,26 @@ class Arm:
 
     def take(self) -> ArmTick:
         """Counts since the last call."""
+        codes = {str(code): count for code, count in self.codes.items()}
+        if self.ok:
+            codes["200"] = self.ok
+        total_sum, first_byte_sum, connect_sum = self.total.sum, self.first_byte.sum, self.connect.sum
         tick = ArmTick(
             self.route,
             self.version,
             self.role,
             self.share,
-            {str(code): count for code, count in self.codes.items()},
+            codes,
             self.keys,
-            self.total,
-            self.total_sum,
-            self.first_byte,
-            self.first_byte_sum,
-            self.waited,
-            self.connect,
-            self.connect_sum,
+            self.total.take(),
+            total_sum,
+            self.first_byte.take(),
+            first_byte_sum,
+            self.waited.take(),
+            self.connect.take(),
+            connect_sum,
             self.inference,
-            self.disturbed,
+            self.disturbed.take(),
             {bounded(who.decode("latin-1")): count for who, count in self.identities.items()},
         )
         self._clear()
@@ -167,13 +163,10 @@ class Tally:
         "_ejections",
         "_handshakes",
         "_lag",
-        "_lag_sum",
-        "_mirrored",
         "_not_rescued",
         "_not_retried",
         "_not_rewritten",
         "_overhead",
-        "_overhead_sum",
         "_rejected",
         "_rescued",
         "_resolutions",
@@ -190,11 +183,11 @@ class Tally:
         self._arms: dict[ArmKey, Arm] = {}
         self._seq = 0
         self.connections = 0
+        self._lag = Times()
         self._clear()
 
     def _clear(self) -> None:
         self._shadow_dropped: dict[tuple[str, str, str], int] = {}
-        self._mirrored: dict[tuple[str, str], int] = {}
         self._rescued: dict[tuple[str, str, str], int] = {}
         self._retries: dict[tuple[str, str, str], int] = {}
         self._not_rescued: dict[tuple[str, str, str], int] = {}
@@ -205,10 +198,7 @@ class Tally:
         self._not_rewritten: dict[tuple[str, str, str, str], int] = {}
         self._unread_keys: dict[tuple[str, str], int] = {}
         self._handshakes: dict[tuple[TlsSide, str], int] = {}
-        self._overhead: dict[str, Buckets] = {}
-        self._overhead_sum: dict[str, float] = {}
-        self._lag: Buckets = {}
-        self._lag_sum = 0.0
+        self._overhead: dict[str, Times] = {}
 
     def arm(self, route: str, version: str, role: Role, share: float, inference: bool = True) -> Arm:
         """The arm of this key; made when it is new."""
@@ -226,11 +216,6 @@ class Tally:
         """A copy was not sent."""
         key = (route, version, reason)
         self._shadow_dropped[key] = self._shadow_dropped.get(key, 0) + 1
-
-    def mirrored(self, route: str, version: str) -> None:
-        """A copy was due by the configured percentage."""
-        key = (route, version)
-        self._mirrored[key] = self._mirrored.get(key, 0) + 1
 
     def rescued(self, route: str, version: str, reason: str) -> None:
         """The primary answers in place of canary `version`."""
@@ -284,12 +269,10 @@ class Tally:
 
     def overhead(self, route: str, seconds: float) -> None:
         """The proxy's own time on one exchange."""
-        buckets = self._overhead.get(route)
-        if buckets is None:
-            buckets = self._overhead[route] = {}
-        index = bucket(seconds)
-        buckets[index] = buckets.get(index, 0) + 1
-        self._overhead_sum[route] = self._overhead_sum.get(route, 0.0) + seconds
+        times = self._overhead.get(route)
+        if times is None:
+            times = self._overhead[route] = Times()
+        times.add(seconds)
 
     def is_urgent(self) -> bool:
         """Whether a version that is judged has done so badly since the last tick that control should hear of it now."""
@@ -300,37 +283,39 @@ class Tally:
 
     def lag(self, seconds: float) -> None:
         """How late the event loop came to a look at the deadlines."""
-        index = bucket(seconds)
-        self._lag[index] = self._lag.get(index, 0) + 1
-        self._lag_sum += seconds
+        self._lag.add(seconds)
 
     def keep(self, live: frozenset[ArmKey]) -> None:
         """Forgets reported arms without legs in flight that the table in force does not have."""
-        for key in [k for k, arm in self._arms.items() if k not in live and not arm.inflight and not arm.codes]:
+        for key in [
+            k for k, arm in self._arms.items() if k not in live and not (arm.inflight or arm.due or arm.counts())
+        ]:
             self._arms.pop(key).forgotten = True
 
     def take(self, worker: int, incarnation: str, revision: int, leased: bool, records_dropped: dict[str, int]) -> Tick:
         """The tick of all that was counted since the last call."""
         self._seq += 1
+        lag_sum = self._lag.sum
+        overhead_sum = {route: times.sum for route, times in self._overhead.items()}
         tick = Tick(
             worker,
             incarnation,
             self._seq,
             revision,
             leased,
-            [arm.take() for arm in self._arms.values() if arm.codes or arm.connect],
+            [arm.take() for arm in self._arms.values() if arm.counts() or arm.connect],
             [(*key, count) for key, count in self._shadow_dropped.items()],
-            [(*key, count) for key, count in self._mirrored.items()],
+            self._take_due(),
             [(*key, count) for key, count in self._rescued.items()],
             [(*key, count) for key, count in self._retries.items()],
             [(*key, count) for key, count in self._rejected.items()],
             records_dropped,
-            self._overhead,
-            self._overhead_sum,
+            {route: times.take() for route, times in self._overhead.items()},
+            overhead_sum,
             list(self._inflight()),
             self.connections,
-            self._lag,
-            self._lag_sum,
+            self._lag.take(),
+            lag_sum,
             resolutions=[(*key, count) for key, count in self._resolutions.items()],
             malformed=self.malformed.take(),
             ejections=[(*key, count) for key, count in self._ejections.items()],
@@ -342,6 +327,15 @@ class Tally:
         )
         self._clear()
         return tick
+
+    def _take_due(self) -> list[tuple[str, str, int]]:
+        due: dict[tuple[str, str], int] = {}
+        for arm in self._arms.values():
+            if arm.due:
+                key = (arm.route, arm.version)
+                due[key] = due.get(key, 0) + arm.due
+                arm.due = 0
+        return [(*key, count) for key, count in due.items()]
 
     def _inflight(self) -> Iterator[tuple[str, str, str, int]]:
         for arm in self._arms.values():

@@ -4,7 +4,7 @@
 - `request`: the reader of what a client sends: one head, its body, the next head
 - `request_rules`, `request_head`: which heads it admits, and what comes of one
 - `chunks`: the reader of bodies in chunks
-- `memo`, `template`: heads that need not be parsed again
+- `shape`, `memo`, `template`: heads that need not be parsed again; `rendered`: nor written again
 - `response`: the reader of what a model server sends
 - `forwarded`: what versions are told about the client that a request came from
 - `write`: heads, chunks and the proxy's own problem answers

@@ -32,5 +32,9 @@ class HeadMemo(Generic[Key, Head]):
     def put(self, raw: Key, head: Head) -> None:
         """Adds a head that a reader has admitted."""
         if len(self._heads) >= MAX_HEADS:
-            self._heads.clear()
+            self.clear()
         self._heads[raw] = head
+
+    def clear(self) -> None:
+        """Begins anew."""
+        self._heads.clear()

@@ -27,6 +27,7 @@ from proxy.http1.chunks import ChunkError, ChunkReader
 from proxy.http1.fields import forwardable
 from proxy.http1.request_head import Http1RequestHead
 from proxy.http1.request_rules import RequestError, admitted, refusal
+from proxy.http1.shape import Shape, Shapes
 from proxy.http1.template import Templates
 
 USUAL: Final = ClientBounds()
@@ -40,8 +41,9 @@ _CR: Final = 0x0D
 _LF: Final = 0x0A
 
 
-_MEMO: memo.HeadMemo[bytes, Http1RequestHead] = memo.HeadMemo()
-_TEMPLATES = Templates()
+_MEMO: Final[memo.HeadMemo[bytes, Http1RequestHead]] = memo.HeadMemo()
+_SHAPES: Final[Shapes[Http1RequestHead]] = Shapes()
+_TEMPLATES: Final = Templates()
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -65,6 +67,7 @@ class RequestReader:
         "_raw",
         "_special",
         "_target",
+        "_usual",
         "_version",
     )
 
@@ -74,6 +77,7 @@ class RequestReader:
         self._between = True  # the next byte is the first of a request
         self._closed = self._after_cr = False
         self._last: Http1RequestHead | None = None
+        self._usual: Shape[Http1RequestHead] | None = None
         self._raw = b""
         self._had = 0  # bytes of a head that had come before the last read
         self._chunks: ChunkReader | None = None
@@ -130,17 +134,23 @@ class RequestReader:
         if not self._between:
             self._parse(data)
             return
-        end = data.find(b"\r\n\r\n") + 4
-        if not 4 < end <= memo.MAX_HEAD_BYTES:
+        usual = self._usual
+        head, end = (None, 0) if usual is None else usual.head_of(data)
+        if head is None:
+            end = data.find(_HEAD_END) + 4
+            if not 4 < end <= memo.MAX_HEAD_BYTES:
+                self._parse(data)
+                return
+            raw = data[:end]
+            head = self._known(raw)
+            if head is None:
+                self._parse(data)
+                head = self._last  # the first one, where its body is all that follows, and has come
+                if head is not None and not self._left and (head.length or 0) == len(data) - end:
+                    self._remember(raw, head)
+                return
+        if (head.length or 0) != len(data) - end:
             self._parse(data)
-            return
-        raw = data[:end]
-        head = _MEMO.get(raw) or self._by_template(raw)
-        if head is None or (head.length or 0) != len(data) - end:
-            self._parse(data)
-            head = self._last  # the first one, where its body is all that follows, and has come
-            if head is not None and not self._left and (head.length or 0) == len(data) - end:
-                self._remember(raw, head)
             return
         if not head.keep_alive:
             self._closed, self._between = True, False
@@ -149,16 +159,20 @@ class RequestReader:
             self.request_body(data[end:])
         self.request_end()
 
-    def _by_template(self, raw: bytes) -> Http1RequestHead | None:
+    def _known(self, raw: bytes) -> Http1RequestHead | None:
+        head = _MEMO.get(raw)
+        if head is not None:
+            self._usual = head.shape
+            return head
         head, common = _TEMPLATES.head_of(raw)
         if common and head is not None:
-            _MEMO.put(raw, head)
+            _keep(raw, head)
         return head
 
     def _remember(self, raw: bytes, head: Http1RequestHead) -> None:
         if not (head.streamed or head.expects or head.tunnel):
             if not head.request_id:
-                _MEMO.put(raw, head)
+                _keep(raw, head)
             _TEMPLATES.learn(raw, head)
 
     def _parse(self, data: bytes) -> None:
@@ -295,3 +309,15 @@ class RequestReader:
 
     def on_headers_complete(self) -> None:
         self._method, self._version = self._parser.get_method(), self._parser.get_http_version()
+
+
+def _keep(raw: bytes, head: Http1RequestHead) -> None:
+    head.shape = _SHAPES.shape_of(raw, head)
+    _MEMO.put(raw, head)
+
+
+def forget() -> None:
+    """Forgets all heads, as a process does that has just begun."""
+    _MEMO.clear()
+    _SHAPES.clear()
+    _TEMPLATES.clear()

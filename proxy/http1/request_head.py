@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from proxy.contracts import message
+from proxy.http1.rendered import Rendered
+from proxy.http1.shape import Shape
 
 
 class Http1RequestHead(message.RequestHead):
@@ -11,17 +13,19 @@ class Http1RequestHead(message.RequestHead):
     - `http10`: HTTP/1.0; `keep_alive`: the connection may go on after the answer
     - `expects`: the client waits for 100 before it sends its body (RFC 9110 §10.1.1)
     - `upgrade`: the protocol that a tunnel is for, as the client wrote it
+    - `shape`: what it has in common with others, once it is remembered
     - `rendered`: what `write` has made of this head, by base path and Host
     """
 
-    __slots__ = ("expects", "http10", "keep_alive", "rendered", "upgrade")
+    __slots__ = ("expects", "http10", "keep_alive", "rendered", "shape", "upgrade")
 
     def __init__(self, method: bytes, authority: bytes, target: bytes, fields: bytes = b"") -> None:
         super().__init__(method, authority, target, fields)
         self.http10 = self.expects = False
         self.keep_alive = True
         self.upgrade = b""
-        self.rendered: dict[tuple[bytes, bytes], bytes] = {}
+        self.shape: Shape[Http1RequestHead] | None = None
+        self.rendered: Rendered | None = None
 
     def changed(self, target: bytes, fields: bytes) -> Http1RequestHead:
         """The same head with another target and other fields."""

@@ -25,6 +25,8 @@ from proxy.contracts.field_rules import RESPONSE_SPECIAL, content_length
 from proxy.http1 import memo
 from proxy.http1.chunks import ChunkError, ChunkReader
 from proxy.http1.fields import block, forwardable, head_is_clean, tokens, without
+from proxy.http1.rendered import Rendered
+from proxy.http1.shape import Shape, Shapes
 
 MAX_HEAD: Final = 64 * 1024
 """Bytes of a response head, interim heads included."""
@@ -47,17 +49,19 @@ class Http1ResponseHead(message.ResponseHead):
     - `reason`: the phrase of the status line
     - `chunked`: the body comes in chunks; where it does not and `length` is None, the connection's end is the body's
     - `keep_alive`: the connection may be used again
+    - `shape`: what it has in common with others, once it is remembered
     - `rendered`: what `write` has made of this head, by (chunked, last of its connection, version field)
     """
 
-    __slots__ = ("chunked", "keep_alive", "reason", "rendered")
+    __slots__ = ("chunked", "keep_alive", "reason", "rendered", "shape")
 
     def __init__(self, status: int, fields: bytes = b"", reason: bytes = b"") -> None:
         super().__init__(status, fields)
         self.reason = reason
         self.chunked = False
         self.keep_alive = True
-        self.rendered: dict[tuple[bool, bool, bytes], bytes] = {}
+        self.shape: Shape[Http1ResponseHead] | None = None
+        self.rendered: Rendered | None = None
 
     def changed(self, fields: bytes, length: int | None) -> Http1ResponseHead:
         """The same head with other fields, and another length of its body."""
@@ -67,7 +71,8 @@ class Http1ResponseHead(message.ResponseHead):
         return head
 
 
-_MEMO: memo.HeadMemo[bytes, Http1ResponseHead] = memo.HeadMemo()
+_MEMO: Final[memo.HeadMemo[bytes, Http1ResponseHead]] = memo.HeadMemo()
+_SHAPES: Final[Shapes[Http1ResponseHead]] = Shapes()
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -90,11 +95,13 @@ class ResponseReader:
         "_special",
         "_status",
         "_upgrade",
+        "_usual",
     )
 
     def __init__(self) -> None:
         self._parser: Any = None
         self._head: Http1ResponseHead | None = None
+        self._usual: Shape[Http1ResponseHead] | None = None
         self._head_bytes = 0  # of interim heads, too
         self._no_body = self._upgrade = self._ended = False
         self._chunks: ChunkReader | None = None
@@ -144,15 +151,22 @@ class ResponseReader:
         if self._head is not None or self._head_bytes or self._no_body:
             self._parse(data)
             return
-        end = data.find(b"\r\n\r\n") + 4
-        if not 4 < end <= memo.MAX_HEAD_BYTES:
+        usual = self._usual
+        head, end = (None, 0) if usual is None else usual.head_of(data)
+        if head is None:
+            end = data.find(_HEAD_END) + 4
+            if not 4 < end <= memo.MAX_HEAD_BYTES:
+                self._parse(data)
+                return
+            raw = data[:end]
+            head = _MEMO.get(raw)
+            if head is None:
+                self._parse(data)
+                self._remember(raw, len(data) - end)
+                return
+            self._usual = head.shape
+        if head.length != len(data) - end:
             self._parse(data)
-            return
-        raw = data[:end]
-        head = _MEMO.get(raw)
-        if head is None or head.length != len(data) - end:
-            self._parse(data)
-            self._remember(raw, len(data) - end)
             return
         self._head = head
         self.response_head(head)
@@ -164,6 +178,7 @@ class ResponseReader:
         head = self._head
         # Only of an answer that has ended is it sure that `raw` is its head, and not an interim one before it.
         if self._ended and head is not None and head.length == length and _plain(head):
+            head.shape = _SHAPES.shape_of(raw, head)
             _MEMO.put(raw, head)
 
     def _parse(self, data: bytes) -> None:
@@ -341,3 +356,9 @@ class ResponseReader:
 
 def _plain(head: Http1ResponseHead) -> bool:
     return not (head.bodiless or head.request_id)
+
+
+def forget() -> None:
+    """Forgets all heads, as a process does that has just begun."""
+    _MEMO.clear()
+    _SHAPES.clear()

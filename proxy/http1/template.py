@@ -105,10 +105,11 @@ def learn(head: Http1RequestHead, names: list[bytes], values: list[bytes], rest:
 class Templates:
     """Templates by the pieces of a head between its values; bounded like the cache of heads."""
 
-    __slots__ = ("_known",)
+    __slots__ = ("_known", "clear")
 
     def __init__(self) -> None:
         self._known: HeadMemo[tuple[bytes, ...], Template] = HeadMemo()
+        self.clear = self._known.clear
 
     def head_of(self, raw: bytes) -> tuple[Http1RequestHead | None, bool]:
         """The head by its template (None where there is no template), and whether only its length varies."""

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Final
 
 from proxy.contracts.message import RequestHead, ResponseHead
+from proxy.http1.rendered import kept
 from proxy.http1.request_head import Http1RequestHead
 from proxy.http1.response import Http1ResponseHead
 
@@ -17,7 +18,7 @@ CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"
 LAST_CHUNK: Final = b"0\r\n\r\n"
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-_STATUS_LINES = {s.value: b"HTTP/1.1 %d %s\r\n" % (s.value, s.phrase.encode()) for s in HTTPStatus}
+_STATUS_LINES: Final = {s.value: b"HTTP/1.1 %d %s\r\n" % (s.value, s.phrase.encode()) for s in HTTPStatus}
 
 
 def request_head(head: RequestHead, base_path: bytes, host: bytes, extra: bytes, length: int = -1) -> bytes:
@@ -29,10 +30,11 @@ def request_head(head: RequestHead, base_path: bytes, host: bytes, extra: bytes,
         return b"%b%b\r\n" % (_request_start(head, base_path, host, _length(length)), extra)
     if not isinstance(head, Http1RequestHead):
         return b"%b%b\r\n" % (_request_start(head, base_path, host, _framing(head)), extra)
-    key = (base_path, host)
-    start = head.rendered.get(key)
+    known = head.rendered
+    start = known.find(0, base_path, host) if known is not None else None
     if start is None:
-        start = head.rendered[key] = _request_start(head, base_path, host, _framing(head))
+        start = _request_start(head, base_path, host, _framing(head))
+        head.rendered = kept(known, 0, base_path, host, start)
     if head.tunnel:
         # RFC 6455 §4.1: a handshake alone keeps its hop-by-hop fields.
         return b"%b%bConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % (start, extra, head.upgrade)
@@ -57,10 +59,11 @@ def response_head(head: ResponseHead, chunked: bool, close: bool, version: bytes
     `version` and `extra` are more field lines, `extra` those that differ from answer to answer."""
     if not isinstance(head, Http1ResponseHead):
         return b"%b%b\r\n" % (_response_start(head, b"", chunked, close, version), extra)
-    key = (chunked, close, version)
-    start = head.rendered.get(key)
+    known, flags = head.rendered, 2 * chunked + close
+    start = known.find(flags, b"", version) if known is not None else None
     if start is None:
-        start = head.rendered[key] = _response_start(head, head.reason, chunked, close, version)
+        start = _response_start(head, head.reason, chunked, close, version)
+        head.rendered = kept(known, flags, b"", version, start)
     return b"%b%b\r\n" % (start, extra)
 
 
@@ -90,6 +93,13 @@ def chunk_in_parts(data: bytes) -> tuple[bytes, bytes, bytes]:
 def last_chunk(trailers: bytes) -> bytes:
     """The end of a body in chunks, with a block of trailers (RFC 9112 §7.1.2)."""
     return b"0\r\n%b\r\n" % trailers
+
+
+def together(pieces: list[bytes]) -> bytes:
+    """What leaves in one write."""
+    if len(pieces) == 2:
+        return pieces[0] + pieces[1]
+    return b"".join(pieces) if len(pieces) > 1 else pieces[0]
 
 
 def problem(status: int, reason: str, title: str, detail: str, extra: bytes = b"", head_only: bool = False) -> bytes:

@@ -52,6 +52,10 @@ class RouteIndex:
         for indexes in self._by_prefix.values():
             indexes.sort(key=lambda index: -self._matches[index].count)
 
+    def certain(self, path: bytes) -> int:
+        """The route's index, where the path alone decides; else -1, and `find` says."""
+        return self._candidates(path).certain
+
     def find(
         self, path: bytes, method: bytes, field: FieldOf, body: bytes | None = None, whole: bool = True
     ) -> int | None:
@@ -97,7 +101,8 @@ class RouteIndex:
         while prefix:
             prefix = _shorter(prefix)
             indexes += self._by_prefix.get(prefix, [])
-        return _Candidates(path, indexes)
+        certain = indexes[0] if indexes and not self._matches[indexes[0]].count else -1
+        return _Candidates(path, indexes, certain)
 
 
 def decoded(path: bytes) -> bytes:
@@ -115,12 +120,13 @@ def _shorter(prefix: bytes) -> bytes:
 
 
 class _Candidates:
-    """The routes whose prefix fits a path, in the order in which they are tried. `path`: the path, decoded."""
+    """The routes whose prefix fits a path, in the order in which they are tried. `path`: the path, decoded; `certain`:
+    the first of them, where it has no other condition, else -1."""
 
-    __slots__ = ("indexes", "path")
+    __slots__ = ("certain", "indexes", "path")
 
-    def __init__(self, path: bytes, indexes: list[int]) -> None:
-        self.path, self.indexes = path, indexes
+    def __init__(self, path: bytes, indexes: list[int], certain: int) -> None:
+        self.path, self.indexes, self.certain = path, indexes, certain
 
 
 class _Conditions:

@@ -65,6 +65,6 @@ def _ranges(shares: tuple[Share, ...], baseline: tuple[float, ...]) -> tuple[tup
     return tuple(ranges)
 
 
-def mirrored(share: Share, draw: float) -> bool:
-    """True when a request with a uniform `draw` in [0, 1) is copied to this shadow."""
-    return draw * 100.0 < share.percent
+def mirrored(percent: float, draw: float) -> bool:
+    """True when a request with a uniform `draw` in [0, 1) is copied to a shadow that gets so many per cent."""
+    return draw * 100.0 < percent

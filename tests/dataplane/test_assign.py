@@ -23,7 +23,7 @@ def versions(bench: Bench, n: int, fields: bytes = b"") -> Counter[tuple[str, fl
 
 
 def test_without_a_canary_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assigning, "random", lambda: pytest.fail("drew a number"))
+    monkeypatch.setattr(assigning, "_chance", lambda: pytest.fail("drew a number"))
     assert versions(Bench(route()), 1) == {("v1", 1.0): 1}
 
 
@@ -99,7 +99,7 @@ def test_while_a_breaker_keeps_a_baseline_from_its_share_nothing_is_evidence() -
 def test_copies_that_are_due_are_counted_when_they_are_drawn() -> None:
     n = 4000
     bench = Bench(route(shadows=(Share("v2", 30.0), Share("v3", 100.0))))
-    drawn = Counter(shadow.version for _ in range(n) for shadow in draw_shadows(bench.route, bench.tally))
+    drawn = Counter(shadow.version for _ in range(n) for shadow in draw_shadows(bench.route))
     assert drawn["v3"] == n and abs(drawn["v2"] - 0.3 * n) < 5 * sqrt(n * 0.3 * 0.7)
     assert bench.counted()["mirrored"] == {("r", "v2"): drawn["v2"], ("r", "v3"): n}
 

@@ -130,7 +130,7 @@ def test_a_shadow_takes_up_what_changes() -> None:
     (after,) = compiled(more).routes
     (shadow,) = after.shadows
     assert shadow is before.shadows[0]
-    assert (shadow.share.percent, shadow.limit, shadow.response_timeout, shadow.arm.share) == (80.0, 3, 5.0, 0.8)
+    assert (shadow.percent, shadow.limit, shadow.response_timeout, shadow.arm.share) == (80.0, 3, 5.0, 0.8)
 
 
 def test_arms_of_an_older_table_are_forgotten_once_they_were_reported() -> None:

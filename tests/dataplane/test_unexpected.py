@@ -48,7 +48,7 @@ WATCHED: tuple[tuple[type, tuple[str, ...]], ...] = (
     (Exchange, ("keep_piece", "assigned", "begun", "review", "can_rescue", "not_rescued", "beyond_keeping")),
     (Exchange, ("flush_answer", "answered", "rescue", "fail", "expire", "aborted", "pause_answer", "resume_answer")),
     (Recorder, ("put", "next_exchange", "part")),
-    (Tally, ("counted", "mirrored", "shadow_dropped", "rescued", "retried", "overhead", "not_rescued", "not_retried")),
+    (Tally, ("counted", "shadow_dropped", "rescued", "retried", "overhead", "not_rescued", "not_retried")),
     (Arm, ("answered", "failed", "connected")),
     (Shared, ("judge",)),
     (Upstream, ("begin", "data", "end", "flush", "response_head", "response_body", "response_end")),

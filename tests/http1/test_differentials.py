@@ -13,10 +13,8 @@ import pytest
 
 from proxy.contracts.failure import FAILURES
 from proxy.http1 import request, response
-from proxy.http1.memo import HeadMemo
 from proxy.http1.request import MAX_EMPTY_LINES
 from proxy.http1.request_rules import RequestError
-from proxy.http1.template import Templates
 from tests.support.transcripts import FEEDS, read_requests, read_response
 
 Feed = Callable[[bytes], Iterator[bytes]]
@@ -122,10 +120,9 @@ ANSWERS_REFUSED = {
 
 
 @pytest.fixture(autouse=True)
-def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request, "_MEMO", HeadMemo())
-    monkeypatch.setattr(request, "_TEMPLATES", Templates())
-    monkeypatch.setattr(response, "_MEMO", HeadMemo())
+def nothing_remembered() -> None:
+    request.forget()
+    response.forget()
 
 
 @pytest.mark.parametrize("feed", FEEDS)

@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 
 from proxy.contracts.client_bounds import ClientBounds
 from proxy.http1 import request, write
-from proxy.http1.memo import HeadMemo
 from proxy.http1.request import USUAL
 from proxy.http1.request_rules import RequestError
-from proxy.http1.template import Templates
 from tests.support.transcripts import FEEDS, Requests, read_requests
 
 HOST = b"Host: models\r\n"
@@ -204,7 +202,7 @@ def test_hop_by_hop_fields_are_removed() -> None:
 
 def test_a_head_that_closes_its_connection_is_remembered_too() -> None:
     """A client that comes anew with each request sends the same head each time."""
-    request._MEMO = HeadMemo()
+    request.forget()
     data = b"POST / HTTP/1.1\r\n" + HOST + b"Connection: close\r\nContent-Length: 2\r\n\r\n"
     first, _ = read_requests(iter([data + b"ab"]))
     again, error = read_requests(iter([data + b"ab", b"more"]))
@@ -215,7 +213,7 @@ def test_a_head_that_closes_its_connection_is_remembered_too() -> None:
 @pytest.mark.parametrize("closes", [b"", b"Connection: close\r\n"])
 def test_a_head_is_never_remembered_for_the_one_before_it(closes: bytes) -> None:
     """The second head promises as many bytes of body as it has itself: what follows the first one looks like a body."""
-    request._MEMO = HeadMemo()
+    request.forget()
     one = b"GET /one HTTP/1.1\r\n" + HOST + b"\r\n"
     length = len(b"POST /two HTTP/1.1\r\n" + HOST + closes + b"Content-Length: 00\r\n\r\n")
     two = b"POST /two HTTP/1.1\r\n" + HOST + closes + b"Content-Length: %d\r\n\r\n" % length
@@ -328,7 +326,7 @@ def test_a_remembered_head_reads_as_it_did_the_first_time(messages: list[bytes],
     pieces = [b"".join(messages)[a:b] for a, b in pairwise(ends)]
     transcripts = []
     for remembered in (False, True):
-        request._MEMO, request._TEMPLATES = HeadMemo(), Templates()
+        request.forget()
         if remembered:
             for data in WHOLE:
                 read_requests(iter([data]))

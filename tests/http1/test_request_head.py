@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from proxy.http1.rendered import Rendered
 from proxy.http1.request_head import Http1RequestHead
 
 
@@ -18,8 +19,8 @@ def test_a_varied_head_keeps_the_framing_and_has_fields_of_its_own() -> None:
 
 def test_what_write_made_of_a_head_is_not_that_of_the_other() -> None:
     head = Http1RequestHead(b"GET", b"h", b"/")
-    head.rendered[b"", b"h"] = b"GET / HTTP/1.1\r\n"
-    assert head.varied(b"", 0, b"id").rendered == {}
+    head.rendered = Rendered(0, b"", b"h", b"GET / HTTP/1.1\r\n", None)
+    assert head.varied(b"", 0, b"id").rendered is None
 
 
 def test_a_connection_goes_on_unless_it_says_otherwise() -> None:

@@ -101,6 +101,6 @@ def test_a_vacant_share_goes_to_the_primary_and_moves_nobody_else(point: float, 
 
 @given(st.floats(0, 1, exclude_max=True))
 def test_mirrored(draw: float) -> None:
-    assert mirrored(Share("s", 100.0), draw)
-    assert not mirrored(Share("s", 0.0), draw)
-    assert mirrored(Share("s", 30.0), draw) == (draw < 0.3)
+    assert mirrored(100.0, draw)
+    assert not mirrored(0.0, draw)
+    assert mirrored(30.0, draw) == (draw < 0.3)

@@ -47,6 +47,9 @@ TUNNELLING: Final = 1
 UNREADABLE: Final = 2
 """What follows cannot be read; the answers to earlier requests go first."""
 
+_now: Final = monotonic
+"""Looked up once."""
+
 CLOSING: Final = 3
 """The last answer was written; input is thrown away until the client closes."""
 
@@ -135,7 +138,7 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
 
     def data_received(self, data: bytes) -> None:
         try:
-            self.read(data, monotonic())
+            self.read(data, _now())
         except Exception as error:
             self._fault(error)
 
@@ -278,12 +281,13 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         out = self._out
         if not out:
             return False
-        self._out = []
         size, self._unwritten = self._unwritten, 0
         if size > JOINED and not (self._final and self._whole):
+            self._out = []
             self.transport.writelines(out)
             return True
-        data = b"".join(out) if len(out) > 1 else out[0]
+        data = write.together(out)
+        out.clear()
         if self._final and self._whole:
             self._last_write(data)
         else:

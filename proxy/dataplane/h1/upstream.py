@@ -31,6 +31,9 @@ from proxy.dataplane.unexpected import unexpected
 from proxy.http1 import write
 from proxy.http1.response import Http1ResponseHead, ResponseError, ResponseReader
 
+_now: Final = monotonic
+"""Looked up once."""
+
 UNREAD_SECONDS: Final = 0.05
 """Seconds from the first byte of a request within which a reset means that the server closed the connection before it
 had read it, though its kernel had taken it: its program was about to close."""
@@ -155,11 +158,13 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
     def flush(self) -> None:
         out = self._out
         if out:
-            self._out = []
             if self._unwritten > JOINED:
+                self._out = []
                 self.transport.writelines(out)
             else:
-                self.transport.write(b"".join(out) if len(out) > 1 else out[0])
+                data = write.together(out)
+                out.clear()
+                self.transport.write(data)
             self._unwritten = 0
         if self._ending and not self._sent:
             self._sent = True
@@ -212,7 +217,7 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         user = self.user
         try:
-            self.read(data, monotonic())
+            self.read(data, _now())
         except Exception as error:
             self._fault(user, error)
 
