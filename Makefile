@@ -7,6 +7,7 @@
 # make chaos   ten minutes of faults against the real program, by a seed that is printed; ARGS="--seed 7 --seconds 60"
 # make bench   side by side with nginx, HAProxy and Envoy (see loadtests/)
 # make wheels  compiled wheels for each CPython from 3.11 to 3.14 that is here, into dist/; ARGS=3.12 for one
+# make pythons the unit tests on each of them; ARGS=3.12 for one
 # make release-check   what must hold before a version is tagged (docs/releasing.md)
 # make docs    writes what in docs/ and deploy/ is made from the code
 # make lock    resolves the requirements anew
@@ -17,7 +18,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint coverage check chaos bench docs wheels release-check lock clean
+.PHONY: help demo test unit lint coverage check chaos bench docs wheels pythons release-check lock clean
 
 VENV := .venv
 MODELS := .venv-models
@@ -89,7 +90,10 @@ docs: $(VENV)/.done
 
 wheels:
 	@.ci/system-packages gcc libc6-dev python3-dev
-	.ci/wheels $(ARGS)
+	.ci/each-python .ci/wheel $(ARGS)
+
+pythons:
+	@.ci/each-python .ci/unit-tests $(ARGS)
 
 release-check: $(VENV)/.done
 	@$(VENV)/bin/python .ci/release_check.py

@@ -44,10 +44,15 @@ def interpreter(path: Path, script: str = "exit 0") -> str:
     return str(path)
 
 
+def run(environment: dict[str, str], *argv: str) -> subprocess.CompletedProcess[str]:
+    """A script of .ci where no manager of interpreters is set up."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYENV", "UV_", "PYTHON"))}
+    return subprocess.run(argv, cwd=ROOT, env=kept | environment, capture_output=True, text=True)
+
+
 def python(environment: dict[str, str], *versions: str) -> str:
     """The interpreter that `.ci/python` finds."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYENV", "UV_", "PYTHON"))}
-    done = subprocess.run([".ci/python", *versions], cwd=ROOT, env=kept | environment, capture_output=True, text=True)
+    done = run(environment, ".ci/python", *versions)
     return done.stdout.strip() or done.stderr
 
 
@@ -70,6 +75,18 @@ def test_all_of_a_name_on_the_path_are_tried(tmp_path: Path) -> None:
     interpreter(tmp_path / "shims" / "python3", "exit 127")
     other = interpreter(tmp_path / "system" / "python3")
     assert python({"PATH": f"{tmp_path / 'shims'}:{tmp_path / 'system'}:/usr/bin:/bin"}, "3.42") == other
+
+
+def test_a_version_that_was_asked_for_and_is_not_there_is_an_error(tmp_path: Path) -> None:
+    kept = interpreter(
+        tmp_path / "versions" / "3.42.0" / "bin" / "python3", 'case "$2" in *"(42 <="*) ;; *) exit 1; esac'
+    )
+    environment = {"PATH": "/usr/bin:/bin", "PYENV_ROOT": str(tmp_path)}
+    done = run(environment, ".ci/each-python", "echo", "3.42")
+    assert (done.returncode, done.stdout) == (0, f"3.42 {kept}\n")
+    done = run(environment, ".ci/each-python", "echo", "3.42", "3.43")
+    assert (done.returncode, done.stdout) == (1, f"3.42 {kept}\n")
+    assert "3.43 is not on this machine" in done.stderr
 
 
 def test_a_room_below_its_floor_fails(tmp_path: Path) -> None:
