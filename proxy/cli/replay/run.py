@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from functools import partial
 from time import monotonic, thread_time
 
 from msgspec import Struct
@@ -110,7 +111,7 @@ class ReplayRun:
         self._compared = Compared(judge.trial.section.analysis.ignore)
         self._order = CaptureOrder()
         self._upcoming: CapturedExchange | None = None
-        self._exhausted = self._scheduled = False
+        self._exhausted = self._scheduled = self._woken = False
         self._began = 0.0
         self._first: float | None = None
         self._under_way = self._came = self.sent = 0
@@ -178,46 +179,47 @@ class ReplayRun:
 
     def _later(self, seconds: float) -> None:
         self._scheduled = True
-        asyncio.get_running_loop().call_later(seconds, self._woken)
+        asyncio.get_running_loop().call_later(seconds, self._go_on_later)
 
-    def _woken(self) -> None:
+    def _go_on_later(self) -> None:
         self._scheduled = False
         self._go_on()
 
+    def _go_on_soon(self) -> None:
+        """Once for all answers of a turn of the loop."""
+        if not self._woken:
+            self._woken = True
+            asyncio.get_running_loop().call_soon(self._wake)
+
+    def _wake(self) -> None:
+        self._woken = False
+        self._go_on()
+
     def _send_some(self) -> None:
-        until = 0.0
-        while self._has_room():
+        order, until = self._order, monotonic() + SLICE_SECONDS
+        while self._under_way < self._concurrency and not order.full and not self._is_enough():
             exchange = self._upcoming or next(self._source, None)
             self._upcoming = None
             if exchange is None:
                 self._exhausted = True
                 return
-            if (wait := self._wait_for(exchange)) > 0.0:
+            if self._bounds.pace is not None and (wait := self._wait_for(exchange, self._bounds.pace)) > 0.0:
                 self._upcoming = exchange
                 self._later(wait)
                 return
             self._send(exchange)
-            now = monotonic()
-            until = until or now + SLICE_SECONDS
-            if now >= until:
+            if monotonic() >= until:
                 self._later(0.0)
                 return
-
-    def _has_room(self) -> bool:
-        if self._under_way >= self._concurrency or self._exhausted or self._over.done() or self._order.full:
-            return False
-        return not self._is_enough()
 
     def _is_enough(self) -> bool:
         return self._bounds.requests is not None and self.sent >= self._bounds.requests
 
-    def _wait_for(self, exchange: CapturedExchange) -> float:
+    def _wait_for(self, exchange: CapturedExchange, pace: float) -> float:
         """Seconds until an exchange is due."""
-        if self._bounds.pace is None:
-            return 0.0
         if self._first is None:
             self._first = exchange.started
-        due = self._began + (exchange.started - self._first) / self._bounds.pace
+        due = self._began + (exchange.started - self._first) / pace
         wait = due - monotonic()
         self.late = max(self.late, -wait)
         return wait
@@ -238,7 +240,7 @@ class ReplayRun:
         self._under_way += 1
         self.sent += 1
         if primary is None:
-            candidate.ask(message, _Legs(place, 1, self._finish).candidate)
+            candidate.ask(message, partial(self._alone, place))
             return
         twice = self._is_noise(exchange)
         legs = _Legs(place, 2 + twice, self._finish)
@@ -253,11 +255,14 @@ class ReplayRun:
 
     # -- answers
 
+    def _alone(self, place: Place, answer: LiveAnswer) -> None:
+        self._finish(place, Replayed(place.exchange, answer))
+
     def _finish(self, place: Place, came: Replayed) -> None:
         self._under_way -= 1
         self._came += 1
         self._order.settle(place, came)
-        self._go_on()
+        self._go_on_soon()
 
     def _is_due(self) -> bool:
         """Whether enough has come to be judged at a time, or nothing more comes before it is."""
