@@ -147,6 +147,11 @@ class Tick(Struct):
     """TLS handshakes that have ended: rows (side, `ok` or why it failed, count)."""
 
 
+def code_of(failure: str, call: int, status: int) -> str:
+    """What counts a leg: its status, or the reason of its failure."""
+    return failure or (LABELS[call] if call >= 0 else str(status))
+
+
 class LegFacts(Struct, array_like=True, gc=False, frozen=True):
     """Facts of one finished leg that statistics need; what `Record` and `Observation` have in common."""
 
@@ -184,7 +189,7 @@ class LegFacts(Struct, array_like=True, gc=False, frozen=True):
     @property
     def code(self) -> str:
         """What counts the leg: its status, or the reason of its failure."""
-        return self.failure or (LABELS[self.call] if self.call >= 0 else str(self.status))
+        return code_of(self.failure, self.call, self.status)
 
     @property
     def outcome(self) -> Outcome:

@@ -17,7 +17,7 @@ Files of before have legs alone.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -27,7 +27,7 @@ from msgspec import Struct, field
 from proxy.contracts.histogram import bucket
 from proxy.contracts.leg_join import WorkerRun
 from proxy.contracts.outcome import OUTCOMES, outcome_of
-from proxy.contracts.record import MAX_FAILED_KEYS, UNARY, ArmTick, Record
+from proxy.contracts.record import MAX_FAILED_KEYS, UNARY, ArmTick, Record, code_of
 from proxy.contracts.table import COPY_ROLES, Role
 
 FORMAT = 2
@@ -233,18 +233,27 @@ def is_bad(leg: Captured) -> bool:
     return leg.outcome == "failed"
 
 
-def arms_of(legs: Iterable[Captured]) -> list[ArmTick]:
+def arms_of(legs: Sequence[Captured]) -> list[ArmTick]:
     """The exact counters that a worker would have reported for these legs."""
     arms: dict[tuple[str, str, Role, float, bool], list[Captured]] = {}
-    for leg in legs:
-        key = leg.route, leg.version, leg.role, leg.share, leg.inference
-        arms.setdefault(key, []).append(leg)
+    for leg, key in zip(legs, map(_arm_of, legs), strict=True):
+        if (of := arms.get(key)) is None:
+            of = arms[key] = []
+        of.append(leg)
     return [_arm(key, of) for key, of in arms.items()]
+
+
+_arm_of: Callable[[Captured], tuple[str, str, Role, float, bool]] = attrgetter(
+    "route", "version", "role", "share", "inference"
+)
+_end_of: Callable[[Captured], tuple[str, int, int]] = attrgetter("failure", "call", "status")
 
 
 def _arm(key: tuple[str, str, Role, float, bool], legs: list[Captured]) -> ArmTick:
     arm = ArmTick(*key[:4], inference=key[4])
-    arm.codes.update(Counter([leg.code for leg in legs]))
+    for (failure, call, status), count in Counter(map(_end_of, legs)).items():
+        code = code_of(failure, call, status)
+        arm.codes[code] = arm.codes.get(code, 0) + count
     charged = {code for code in arm.codes if arm.inference and _is_charged(code, arm.role)}
     for leg in legs if charged else ():
         if leg.code in charged:

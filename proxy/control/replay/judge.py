@@ -125,7 +125,8 @@ class ReplayJudge:
     def take(self, replayed: Replayed) -> None:
         """An exchange with the answers to it."""
         exchange = replayed.exchange
-        first, finished = exchange.first, exchange.first.finished
+        first = exchange.first
+        finished = first.started + first.total
         self._see(exchange)
         self.redacted += bool(exchange.redacted)
         legs = legs_of(replayed, self.trial.section.primary, self.trial.candidate)
@@ -179,8 +180,11 @@ class ReplayJudge:
         self.rare.observe(legs, now)
 
     def _see(self, exchange: CapturedExchange) -> None:
-        self.first = min(self.first or exchange.started, exchange.started)
-        self.last = max(self.last, exchange.started)
+        started = exchange.legs[0].started
+        if not self.first or started < self.first:
+            self.first = started
+        if started > self.last:
+            self.last = started
 
     def _count(self, arms: list[ArmTick]) -> None:
         for each in arms:
