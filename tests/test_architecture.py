@@ -140,7 +140,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "effect_words": {"effects"},
         "fleet": {"engine", "open_streams", "profiles", "release_control", "state"},
         "messages": set(),
-        "notify": {"engine", "messages"},
+        "notify": {"containment", "engine", "messages"},
         "api": {
             "history",
             *("engine_errors", "fleet", "engine", "identities", "judgement", "release_control", "route_control"),
@@ -148,7 +148,9 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         },
         "capture": {"engine", "promised_answers", "spoken_protocols", "state"},
         "replay": {"capture", "profiles"},
-        "telemetry": {"capture", "certificates", "engine", "fleet", "history", "notify", "route_control"},
+        "telemetry": {
+            *("capture", "certificates", "engine", "fleet", "history", "notify", "route_control", "stories"),
+        },
         "process": {
             *("containment", "history"),
             *(

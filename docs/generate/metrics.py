@@ -8,7 +8,7 @@ from typing import Any
 from prometheus_client.metrics_core import Metric
 
 from docs.generate.markdown import code, joined, table
-from proxy.control.telemetry import certificate_metrics, fleet_metrics, history_metrics, metrics
+from proxy.control.telemetry import certificate_metrics, fleet_metrics, history_metrics, metrics, story_metrics
 
 TELEMETRY = metrics.__name__.removesuffix(".metrics")
 
@@ -70,7 +70,7 @@ def families() -> Iterator[Metric]:
 
 def collectors() -> list[Any]:
     """The collector classes of the telemetry: those that `metrics` imports, then its own, then those of sections."""
-    modules = (metrics, history_metrics, certificate_metrics, fleet_metrics)
+    modules = (metrics, history_metrics, story_metrics, certificate_metrics, fleet_metrics)
     found = [value for module in modules for value in vars(module).values()]
     of_telemetry = [value for value in found if getattr(value, "__module__", "").startswith(TELEMETRY)]
     return [value for value in of_telemetry if hasattr(value, "collect")]

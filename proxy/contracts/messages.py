@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -24,6 +24,20 @@ MessageFormat = Literal[
 MessageState = Literal["told", "firing", "acknowledged", "resolved"]
 """`told`: something that happened, and is over with that; of a matter that lasts: it began (or goes on), somebody has
 acted on it, it is over."""
+
+
+class Account(Struct, frozen=True):
+    """What is told of a change beside the change."""
+
+    story: str = ""
+    """Name of the release that it is of, which is the address of its story; "": none is known."""
+    to_whom: str = ""
+    """Whom it happened to, in whole sentences; "": it happens to nobody."""
+    touched: dict[str, Any] = {}
+    """Route to the counts behind that, as a story has them."""
+
+
+NO_ACCOUNT = Account()
 
 
 class FormatRow(Struct, frozen=True):

@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
+from proxy.contracts.messages import NO_ACCOUNT, Account
 from proxy.contracts.operation import Hook
 from proxy.contracts.tls import TlsMaterial
+from proxy.control.containment import contained
 from proxy.control.engine import Engine
-from proxy.control.messages.changes import BY_ITSELF, Trouble, event_of, message_of, trouble_of
+from proxy.control.messages.changes import BY_ITSELF, Trouble, event_of, message_of, routes_of, trouble_of
 from proxy.control.messages.destination import MAX_QUEUED, MAX_QUEUED_BYTES, Destination
 from proxy.control.messages.kept import MAX_KEPT, KeptMessages
 from proxy.control.messages.matters import Facts, Matters
@@ -32,12 +34,18 @@ LOOK_SECONDS = 5.0
 
 class Notifier:
     """Takes changes and facts synchronously and sends messages in tasks of its own. `head` says the audit's newest
-    hash, `clock` the time of people, `instance` who this is, `state` the path of the state file."""
+    hash, `clock` the time of people, `instance` who this is, `state` the path of the state file, `account` what to tell
+    of a change beside it: of its routes, at its Unix time."""
 
     def __init__(
-        self, head: Callable[[], str], clock: Callable[[], float], instance: str = "", state: str = ":memory:"
+        self,
+        head: Callable[[], str],
+        clock: Callable[[], float],
+        instance: str = "",
+        state: str = ":memory:",
+        account: Callable[[Change, tuple[str, ...], float], Account] = lambda change, routes, at: NO_ACCOUNT,
     ) -> None:
-        self._head, self._clock, self._instance = head, clock, instance
+        self._head, self._clock, self._instance, self._account = head, clock, instance, account
         self._queues: dict[Hook, Destination] = {}
         self._matters, self._releases = Matters(), dict[str, tuple[str, tuple[str, ...]]]()
         self._base, self._looked, self._sends = "", float("-inf"), True
@@ -58,6 +66,11 @@ class Notifier:
         """Matters that last and were told of."""
         return len(self._matters.open)
 
+    @property
+    def file_errors(self) -> int:
+        """Reads and writes of what outlives this process that failed. Monotone."""
+        return self._kept.errors
+
     def bounds_reached(self) -> dict[str, int]:
         """Matters that were not told for want of room. Monotone."""
         return {"matters": self._matters.left_out}
@@ -70,8 +83,10 @@ class Notifier:
     def listen(self, change: Change, now: float) -> None:
         """Tells of a change."""
         if self._queues:
-            release = self._releases.get(change.route, (change.route, (change.route,)))
-            message = message_of(change, release, self._head(), now)
+            release, account = self._releases.get(change.route, (change.route, (change.route,))), NO_ACCOUNT
+            with contained("telling of whom a change happened to"):
+                account = self._account(change, routes_of(change, release), now)
+            message = message_of(change, release, self._head(), now, account)
             by_hand = change.who not in BY_ITSELF and change.identity is None
             self._tell(self._matters.on_change(message, by_hand, release[0]))
             self._keep()

@@ -51,6 +51,7 @@ from proxy.control.spoken_protocols import SpokenProtocols
 from proxy.control.state.state_file import StoreError
 from proxy.control.state.steady_clock import clock_after
 from proxy.control.state.store import Store
+from proxy.control.stories.accounts import Accounts
 from proxy.control.stories.archive import Archive
 from proxy.control.stories.chronicle import Chronicle
 from proxy.control.telemetry.certificate_metrics import CertificateCollector, HandshakeCollector
@@ -58,6 +59,7 @@ from proxy.control.telemetry.fleet_metrics import FleetCollector
 from proxy.control.telemetry.history_metrics import HistoryCollector
 from proxy.control.telemetry.journal import Journal, LogLines
 from proxy.control.telemetry.metrics import MetricSources, registry
+from proxy.control.telemetry.story_metrics import StoryCollector
 from proxy.descriptor_limit import raise_descriptor_limit
 from proxy.link.frames import Records
 from proxy.link.pulse import Pulses
@@ -139,8 +141,9 @@ class Control:
         self._slot = TableSlot(args.slot_fd)
         counting = Counting() if settings.fleet else None
         self._board = Board(memory=settings.memory, tap=counting)
-        self._notifier = Notifier(lambda: store.head.hash, self._now.wall, socket.gethostname(), settings.state)
         self._chronicle = Chronicle(Archive(settings.state), self._board.examples)
+        told, host = Accounts(self._chronicle, mirror.store if mirror else store), socket.gethostname()
+        self._notifier = Notifier(lambda: store.head.hash, self._now.wall, host, settings.state, told.of)
         self._engine = engine_of(settings, store, self._board, self._publish, self._notifier.listen, self._now)
         fleet = counting and mirror and joined(self._engine, self._board, counting, mirror, self._outside())
         self._fleet = fleet or None
@@ -161,11 +164,10 @@ class Control:
         self._lag = LoopLag()
         self._link = LinkServer(self._ticked, self._recorded, settings.workers, self._shed, memory=part)
         self._pulses = Pulses(args.pulse_fd)
-        self._context = ApiContext(self._engine, self._board, self._metrics(), lambda: self._link.workers, self._now)
-        context = self._context
+        context = ApiContext(self._engine, self._board, self._metrics(), lambda: self._link.workers, self._now)
         context.fleet, context.history, context.chronicle = self._fleet, self._history, self._chronicle
-        self._context.labelled = lambda labels: self._capture.label(labels, self._now.wall())
-        self._api = AdminListener(application(self._context), self._context.connections)
+        context.labelled = lambda labels: self._capture.label(labels, self._now.wall())
+        self._context, self._api = context, AdminListener(application(context), context.connections)
         self._watch = FileWatch(args.config)
         self._named: dict[str, FileWatch] = {}  # files of credentials and packages
         self._over = asyncio.Event()
@@ -181,7 +183,9 @@ class Control:
     async def serve(self) -> None:
         """From the first table to SIGTERM."""
         self._heed_settings()
-        self._begin()
+        with contained("taking up stories"):
+            self._chronicle.begin(self._engine.keeper.snapshots)
+        self._engine.begin(self._now(), self._slot.read())
         self._adopt(self._load)  # `load` may have gone on with older settings at first: now the mistake is shown
         self._listen_to_signals(asyncio.get_running_loop())
         api = self._api
@@ -205,11 +209,6 @@ class Control:
         self._chronicle.close()
         await self._history.close(self._now())
         await self._journal.close(self._now.wall())
-
-    def _begin(self) -> None:
-        with contained("taking up stories"):
-            self._chronicle.begin(self._engine.keeper.snapshots)
-        self._engine.begin(self._now(), self._slot.read())
 
     def _tell_of_states(self) -> None:
         with contained("following the states of stories"):
@@ -321,13 +320,13 @@ class Control:
         self._tell_of_states()
 
     def _ticked(self, tick: Tick) -> float:
+        with contained("keeping what a tick tells"):  # before what is decided by it, which is told with these counts
+            self._chronicle.on_tick(tick, self._now.wall())
+            self._history.on_tick(tick, self._now())
         with contained("counting a tick"):
             if self._fleet is not None:
                 self._fleet.member.on_tick(tick)
             self._engine.on_tick(tick, self._now())
-        with contained("keeping what a tick tells"):
-            self._history.on_tick(tick, self._now())
-            self._chronicle.on_tick(tick, self._now.wall())
         return self._intake.sample_at(self._now())
 
     def _recorded(self, batch: Records) -> int:
@@ -394,6 +393,7 @@ class Control:
         if self._fleet is not None:
             made.register(FleetCollector(self._fleet))
         made.register(HistoryCollector(self._history))
+        made.register(StoryCollector(self._chronicle.archive))
         made.register(CertificateCollector(self._certificates))
         made.register(HandshakeCollector(self._board.counters, lambda: self._api.handshakes))
         ProcessCollector(registry=made)

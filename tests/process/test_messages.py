@@ -9,7 +9,7 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -45,8 +45,8 @@ notify:
 class Receiver(Serving):
     """Takes everything; `refuses` is answered first, to each path once. `heard`: paths, fields and documents."""
 
-    def __init__(self, *refuses: int) -> None:
-        super().__init__(_Handler)
+    def __init__(self, *refuses: int, port: int = 0) -> None:
+        super().__init__(_Handler, port)
         self.refuses = list(refuses)
         self.heard: list[tuple[str, dict[str, str], Any]] = []
 
@@ -131,6 +131,86 @@ def test_a_rollback_is_an_alert_a_chat_and_an_event_and_ends_with_the_next_relea
     assert "&lt;!channel&gt; bad" in json.dumps(chat.heard[0][2]) and "s3cret" not in metrics + log
     assert re.search(r'penumbra_messages_total\{destination="slack-2",outcome="sent"\} 2', metrics)
     assert event["regarding"]["uid"] == "4f0c" and event["reason"] == "EventRollback"
+
+
+def test_a_rollback_is_told_once_although_control_dies_with_it_and_the_receiver_is_down(tmp_path: Path) -> None:
+    with Upstream("a") as a, Upstream("b") as b, socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))  # nobody listens there yet
+        port = int(probe.getsockname()[1])
+        config = tmp_path / "penumbra.yaml"
+        config.write_text(BROKEN.format(folder=tmp_path, a=a.url, b=b.url, port=port))
+        with Running(config) as running:
+            a.body, b.status = b'{"predictions": [0.1]}', 503
+            until(running, lambda: running.route("fraud")["phase"] == "rolled_back")
+            eventually(lambda: waits(tmp_path), "a message that waits on disk")
+            running.kill(running.child("control"))
+            running.event("control is up", 2)
+            probe.close()
+            with Receiver(port=port) as chat:
+                eventually(lambda: chat.heard, "the message")
+                story = eventually(lambda: whole(running), "the story")
+                running.ask(
+                    "POST", "/v1/routes/fraud/release", {"reason": "mended"}
+                )  # what comes in order comes after all
+                eventually(lambda: len([each for each in told(chat) if each["event"] == "start"]) == 1, "the next one")
+                messages = [each for each in told(chat) if each["matter"] == "release/fraud/rolled-back"]
+    first, *others = (each for each in messages if each["state"] == "firing")
+    assert not others and first["event"] == "rollback" and first["release"] == story["id"]
+    page = f"https://penumbra.example/#/routes/fraud/releases/{story['id'].replace('@', '%40')}"
+    assert first["links"]["page"] == page
+    assert f"{first['touched']['fraud']['live']['requests']} requests met v2" in first["to_whom"]
+    assert story["touched"]["live"]["requests"] == len(b.seen) >= first["touched"]["fraud"]["live"]["requests"] > 0
+    assert story["touched"]["rescued"] == len(b.seen), "the primary answered each of them"
+
+
+BROKEN = """
+listen: 127.0.0.1:0
+admin: {{listen: 127.0.0.1:0, public_url: "https://penumbra.example"}}
+state: {folder}/state.db
+versions: {{v1: {{url: {a}}}, v2: {{url: {b}}}}}
+routes:
+  fraud:
+    match: {{path: /}}
+    protocol: json
+    primary: v1
+    release:
+      candidate: v2
+      strategy: canary
+      stages: [{{canary: 50, requests: 100000}}]
+      scorecard: {{error_rate: {{max_ratio: 1.5}}}}
+notify: [{{url: "http://127.0.0.1:{port}/hook", name: ops}}]
+"""
+
+
+def until(running: Running, over: Callable[[], bool]) -> None:
+    """Asks until something has happened."""
+    for _ in range(2000):
+        assert call(running.data, "POST", "/predict", {"instances": [1]}).status == 200
+        if over():
+            return
+    raise AssertionError("nothing happens")
+
+
+def waits(folder: Path) -> bool:
+    """Whether the rollback waits in the file that outlives control."""
+    try:
+        kept = json.loads((folder / "state.db.messages").read_bytes())
+    except FileNotFoundError:
+        return False
+    return any(each["event"] == "rollback" for each in kept.get("waiting", {}).get("ops", ()))
+
+
+def whole(running: Running) -> Any:
+    """The story of the release, once every leg has arrived; the history goes on beside it."""
+    (release,) = running.ask("GET", "/v1/routes/fraud/releases").json()["releases"]
+    story = running.ask("GET", f"/v1/routes/fraud/releases/{release['id']}").json()
+    assert running.ask("GET", "/v1/routes/fraud/history").json()["series"]
+    touched = story["touched"]
+    return story if touched and touched["rescued"] == touched["live"]["requests"] > 0 else None
+
+
+def told(receiver: Receiver) -> list[dict[str, Any]]:
+    return [document for _, _, document in list(receiver.heard)]
 
 
 def said(chat: Receiver) -> list[str]:

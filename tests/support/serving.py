@@ -12,14 +12,14 @@ from typing import Self
 
 
 class Serving(ThreadingHTTPServer):
-    """A server at a free port of this machine, for as long as its block."""
+    """A server at a free port of this machine, or at one that a test has kept free, for as long as its block."""
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, handler: type[Handler]) -> None:
-        super().__init__(("127.0.0.1", 0), handler)
+    def __init__(self, handler: type[Handler], port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), handler)
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
 
     @property

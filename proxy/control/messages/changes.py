@@ -18,6 +18,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from proxy.contracts.messages import NO_ACCOUNT, Account
 from proxy.contracts.notices import Severity
 from proxy.contracts.operation import HookEvent
 from proxy.contracts.release import RouteState
@@ -119,11 +120,19 @@ def key_of(release: str, kind: str) -> str:
     return f"release/{release}/{kind}"
 
 
-def message_of(change: Change, release: tuple[str, tuple[str, ...]], head: str, now: float) -> Message:
+def routes_of(change: Change, release: tuple[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The routes that a change is of."""
+    _, routes = release
+    return (change.route,) if change.route in routes else routes
+
+
+def message_of(
+    change: Change, release: tuple[str, tuple[str, ...]], head: str, now: float, account: Account = NO_ACCOUNT
+) -> Message:
     """The message of a change. `release`: its name, and its routes."""
-    event, kind, (name, routes) = event_of(change), lasting(change), release
+    event, kind, (name, _) = event_of(change), lasting(change), release
     metric = _breached(change)
-    own = (change.route,) if change.route in routes else routes
+    own = routes_of(change, release)
     return Message(
         key=key_of(name, kind) if kind else f"change/{name}/{head or now}",
         event=event,
@@ -136,6 +145,7 @@ def message_of(change: Change, release: tuple[str, tuple[str, ...]], head: str, 
         section=f"breach-{metric}".replace("_", "-") if metric else f"event-{event}",
         routes=own,
         document=document_of(change, head, now),
+        account=account,
     )
 
 

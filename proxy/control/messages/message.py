@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
+from urllib.parse import quote
 
 from msgspec import Struct
 
-from proxy.contracts.messages import MessageState
+from proxy.contracts.messages import NO_ACCOUNT, Account, MessageState
 from proxy.contracts.notices import Severity
 from proxy.contracts.operation import HookEvent
 
@@ -44,16 +45,22 @@ class Message(Struct, frozen=True):
     """Further facts for programs."""
     base: str = ""
     """URL of the status page; "": there are no links."""
+    account: Account = NO_ACCOUNT
+    """To whom it happened, and where its story is."""
 
     @property
     def id(self) -> str:
         """The same for a message that is sent twice."""
-        return sha256(f"{self.key}|{self.event}|{self.state}|{self.at:.3f}".encode()).hexdigest()[:32]
+        return sha256(f"{self.key}|{self.event}|{self.state}|{self.at:.3f}".encode(errors="replace")).hexdigest()[:32]
 
     @property
     def dedup(self) -> str:
         """The key within bounds: receivers take 255 characters."""
-        return self.key if len(self.key) <= 200 else f"{self.key[:160]}~{sha256(self.key.encode()).hexdigest()[:32]}"
+        return (
+            self.key
+            if len(self.key) <= 200
+            else f"{self.key[:160]}~{sha256(self.key.encode(errors='replace')).hexdigest()[:32]}"
+        )
 
     @property
     def runbook(self) -> str:
@@ -62,10 +69,19 @@ class Message(Struct, frozen=True):
 
     @property
     def link(self) -> str:
-        """Link to what happened."""
-        if not self.base:
-            return ""
-        return f"{self.base}/#/routes/{self.routes[0]}?at={int(self.at)}" if self.routes else f"{self.base}/#/"
+        """Link to what happened: the story, where there is one; else the route at that moment."""
+        if not self.base or not self.routes:
+            return f"{self.base}/#/" if self.base else ""
+        route, story = (quote(each, safe="", errors="replace") for each in (self.routes[0], self.account.story))
+        route = f"{self.base}/#/routes/{route}"
+        return f"{route}/releases/{story}" if story else f"{route}?at={int(self.at)}"
+
+    @property
+    def whole(self) -> str:
+        """All that it says, where there is one text: to whom it happened stands before the figures, since what is too
+        long is cut at its end."""
+        whom = self.account.to_whom
+        return f"{self.title}. {whom} {self.text}" if whom else f"{self.title}: {self.text}"
 
     @property
     def named(self) -> str:

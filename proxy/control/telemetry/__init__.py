@@ -4,6 +4,7 @@ metrics        the Prometheus metrics, collected when they are scraped
 tokens         what language models say: times, tokens, cost
 fleet_metrics  the fleet that the sidecar is in
 history_metrics what is kept of the past
+story_metrics   what is kept of releases
 forms          the forms of these: families, bounds of histograms
 journal        hands finished legs to whoever tells of single exchanges
 exchanges      puts the legs of an exchange together

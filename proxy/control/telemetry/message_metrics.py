@@ -30,3 +30,5 @@ class MessageCollector(Collector):
         yield gauge("penumbra_messages_waiting", "Messages that are not delivered yet.", ("destination",), waiting)
         open_ = [((), float(self._notifier.open))]
         yield gauge("penumbra_matters_open", "Matters that last and were told of.", (), open_)
+        text = "Reads and writes of the messages' file that failed: a restart may send some again, or lose what waits."
+        yield counter("penumbra_messages_file_errors", text, (), [((), float(self._notifier.file_errors))])

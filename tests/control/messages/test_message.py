@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from proxy.contracts.messages import Account
 from proxy.control.messages.message import moment
 from tests.control.messages.notes import MESSAGE, RESOLVED
 
@@ -12,6 +13,10 @@ def test_links_begin_with_the_page_and_there_are_none_without_it() -> None:
     assert MESSAGE.runbook == "https://penumbra.example/runbook#breach-error-rate"
     assert MESSAGE.link == "https://penumbra.example/#/routes/fraud?at=1700000000"
     assert replace(MESSAGE, routes=()).link == "https://penumbra.example/#/"
+    odd = replace(MESSAGE, routes=("a/b?c",)).link
+    assert odd == "https://penumbra.example/#/routes/a%2Fb%3Fc?at=1700000000"
+    told = replace(MESSAGE, account=Account("fraud@7"))
+    assert told.link == "https://penumbra.example/#/routes/fraud/releases/fraud%407"
     bare = replace(MESSAGE, base="")
     assert (bare.link, bare.runbook) == ("", "")
 

@@ -13,10 +13,12 @@ from proxy.control.capture.writer import CaptureWriter
 from proxy.control.certificates import CertificateFiles, Certificates
 from proxy.control.history.past import Past
 from proxy.control.notify import Notifier
+from proxy.control.stories.archive import Archive
 from proxy.control.telemetry.certificate_metrics import CertificateCollector
 from proxy.control.telemetry.history_metrics import HistoryCollector
 from proxy.control.telemetry.journal import Journal
 from proxy.control.telemetry.metrics import MetricSources, registry
+from proxy.control.telemetry.story_metrics import StoryCollector
 from tests.control.houses import House
 
 
@@ -57,6 +59,7 @@ def families(house: House) -> dict[str, Family]:
     certificates = Certificates(files, lambda: house.engine.settings, lambda _: None, lambda: house.now)
     made = registry(sources)
     made.register(HistoryCollector(past))
+    made.register(StoryCollector(Archive(":memory:")))
     made.register(CertificateCollector(certificates))
     return {_shown(metric): _family(metric) for metric in made.collect() if metric.name.startswith("penumbra_")}
 

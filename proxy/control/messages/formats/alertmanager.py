@@ -11,6 +11,8 @@ RESEND_SECONDS = 60.0
 HELD_SECONDS = 4 * RESEND_SECONDS
 """Seconds for which an alert holds that is not sent again."""
 MAX_TEXT = 4000
+MAX_LABEL = 200
+"""Characters of a label, as of the key of a matter."""
 
 
 def alertmanager(message: Message, around: Around) -> Call:
@@ -21,11 +23,16 @@ def alertmanager(message: Message, around: Around) -> Call:
         "matter": message.dedup,
         "service": "penumbra",
     }
-    texts = {"summary": message.title, "description": message.text, "routes": message.named}
+    texts = {
+        "summary": message.title,
+        "description": message.text,
+        "routes": message.named,
+        "to_whom": message.account.to_whom,
+    }
     links = {"runbook_url": message.runbook, "dashboard_url": message.link}
     ends = message.at if message.state == "resolved" else around.now + HELD_SECONDS
     alert = {
-        "labels": labels | ({"route": message.routes[0]} if len(message.routes) == 1 else {}),
+        "labels": labels | ({"route": cut(message.routes[0], MAX_LABEL)} if len(message.routes) == 1 else {}),
         "annotations": {name: cut(value, MAX_TEXT) for name, value in (texts | links).items() if value},
         "startsAt": moment(message.since),
         "endsAt": moment(max(ends, message.since)),

@@ -39,5 +39,18 @@ def in_json(document: Any) -> bytes:
 
 
 def cut(text: str, most: int) -> str:
-    """A text of at most so many characters."""
-    return clipped(text, most)
+    """A text as one line of at most so many characters: names and reasons were written by anybody, and none of them
+    may look like a line of ours, turn the direction of reading, or hide what comes behind it.
+
+    >>> cut("v1" + chr(10) + "All is well." + chr(0x202E), 40)
+    'v1 All is well.'
+    """
+    return clipped(" ".join("".join(c if c.isprintable() else " " for c in text[: 4 * most]).split()), most)
+
+
+def fit(text: str, most: int) -> str:
+    """The same of at most so many bytes of UTF-8."""
+    text = cut(text, most)
+    while len(text.encode(errors="replace")) > most:
+        text = cut(text, len(text) * 3 // 4)
+    return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from proxy.contracts.messages import EventObject
-from proxy.control.messages.formats.call import Around, Call, cut, in_json
+from proxy.control.messages.formats.call import Around, Call, cut, fit, in_json
 from proxy.control.messages.message import Message, moment
 
 MAX_NOTE = 1024
@@ -36,15 +36,10 @@ def kubernetes(message: Message, around: Around) -> Call:
         "action": _camel(message.state),
         "reason": cut(_camel(message.section), 128),
         "regarding": regarding,
-        "note": note(f"{message.title}: {message.text}"),
+        "note": fit(message.whole, MAX_NOTE),
         "type": "Normal" if normal else "Warning",
     }
     return Call(in_json(event), f"/apis/events.k8s.io/v1/namespaces/{about.namespace}/events")
-
-
-def note(text: str) -> str:
-    """A text of at most `MAX_NOTE` bytes."""
-    return text if len(text.encode(errors="replace")) <= MAX_NOTE else cut(text, MAX_NOTE // 4)
 
 
 def _camel(words: str) -> str:

@@ -9,8 +9,11 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from proxy.control.messages.formats.call import Around, Call, in_json
+from proxy.control.messages.formats.call import Around, Call, cut, in_json
 from proxy.control.messages.message import Message, moment
+
+MAX_SUBJECT = 500
+"""Characters of an attribute: it may be a field of HTTP, three times as long."""
 
 
 def document(message: Message) -> dict[str, Any]:
@@ -25,7 +28,9 @@ def document(message: Message) -> dict[str, Any]:
         "who": "penumbra",
         "why": message.text,
     }
-    return {**told, **more, "title": message.title, "routes": list(message.routes), "links": links}
+    account = message.account
+    whom = {"to_whom": account.to_whom, "touched": account.touched, "release": account.story}
+    return {**told, **more, **whom, "title": message.title, "routes": list(message.routes), "links": links}
 
 
 def webhook(message: Message, around: Around) -> Call:
@@ -37,9 +42,9 @@ def _attributes(message: Message, around: Around) -> dict[str, str]:
     return {
         "specversion": "1.0",
         "id": message.id,
-        "source": message.base or f"/penumbra/{quote(around.instance)}",
+        "source": message.base or f"/penumbra/{quote(around.instance, errors='replace')}",
         "type": f"penumbra.{message.event}.{message.state}",
-        "subject": message.routes[0] if len(message.routes) == 1 else message.key,
+        "subject": cut(message.routes[0] if len(message.routes) == 1 else message.key, MAX_SUBJECT) or "penumbra",
         "time": moment(message.at),
     }
 
@@ -57,4 +62,6 @@ def binary(message: Message, around: Around) -> Call:
 
 
 def _encoded(value: str) -> str:
-    return quote(value, safe="".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%'))
+    return quote(
+        value, errors="replace", safe="".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
+    )

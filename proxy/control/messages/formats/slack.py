@@ -18,23 +18,32 @@ def slack(message: Message, around: Around) -> Call:
     sign = {"resolved": "🟢", "acknowledged": "🟡"}.get(message.state, SIGNS[message.severity])
     title = cut(f"{sign} {message.title}", MAX_HEADER)
     facts = {"Routes": message.named, "State": message.state, "Severity": message.severity, "At": moment(message.at)}
+    whom = message.account.to_whom
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": {"type": "plain_text", "text": title}},
-        {"type": "section", "text": {"type": "mrkdwn", "text": escaped(message.text, MAX_SECTION)}},
+        {"type": "section", "text": _text(message.text, MAX_SECTION)},
+        *([{"type": "section", "text": _text(whom, MAX_SECTION)}] if whom else []),
         {"type": "section", "fields": [_field(name, value) for name, value in facts.items() if value]},
     ]
-    buttons = [_button(*each) for each in (("What happened", message.link), ("Runbook", message.runbook)) if each[1]]
+    links = (("What happened", message.link), ("Runbook", message.runbook))
+    buttons = [_button(name, url) for name, url in links if 0 < len(url) <= MAX_SECTION]
     if buttons:
         blocks.append({"type": "actions", "elements": buttons})
-    return Call(in_json({"text": escaped(title, MAX_SECTION), "blocks": blocks}))
+    return Call(in_json({"text": escaped(title, MAX_SECTION), "mrkdwn": False, "blocks": blocks}))
 
 
-def _field(name: str, value: str) -> dict[str, str]:
-    return {"type": "mrkdwn", "text": f"*{name}*\n{escaped(value, MAX_FIELD - len(name) - 4)}"}
+def _text(text: str, most: int) -> dict[str, Any]:
+    """A text in which nothing but our own markup is one: `verbatim` makes no links and mentions of plain words."""
+    return {"type": "mrkdwn", "text": escaped(text, most), "verbatim": True}
+
+
+def _field(name: str, value: str) -> dict[str, Any]:
+    label = f"*{name}*\n"
+    return {"type": "mrkdwn", "text": label + escaped(value, MAX_FIELD - len(label)), "verbatim": True}
 
 
 def _button(name: str, url: str) -> dict[str, Any]:
-    return {"type": "button", "text": {"type": "plain_text", "text": name}, "url": cut(url, MAX_SECTION)}
+    return {"type": "button", "text": {"type": "plain_text", "text": name}, "url": url}
 
 
 def escaped(text: str, most: int) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy.control.messages.formats.call import Around, Call, cut, in_json
+from proxy.control.messages.formats.call import Around, Call, fit, in_json
 from proxy.control.messages.message import Message, moment
 
-MAX_TEXT = 4000
-"""Characters of a text: a card with all of them has half of the 28 KB that Teams takes."""
+MAX_TITLE, MAX_WHOM, MAX_TEXT, MAX_FACT, MAX_URL = 600, 1200, 3000, 1000, 2000
+"""Bytes of each part before it is escaped, which makes four of one at most: all together stay below `MAX_CARD`."""
+MAX_CARD = 28 * 1024
+"""Bytes that Teams takes of a message."""
 
 COLOURS = {"info": "accent", "warning": "warning", "critical": "attention"}
 
@@ -23,20 +25,26 @@ def teams(message: Message, around: Around) -> Call:
         "type": "AdaptiveCard",
         "version": "1.4",
         "body": [
-            _text(message.title, weight="bolder", size="medium", color=colour),
-            _text(message.text),
-            {"type": "FactSet", "facts": [{"title": k, "value": escaped(v)} for k, v in facts.items() if v]},
+            _text(message.title, MAX_TITLE, weight="bolder", size="medium", color=colour),
+            *([_text(message.account.to_whom, MAX_WHOM, weight="bolder")] if message.account.to_whom else []),
+            _text(message.text, MAX_TEXT),
+            {"type": "FactSet", "facts": [{"title": k, "value": escaped(v, MAX_FACT)} for k, v in facts.items() if v]},
         ],
-        "actions": [{"type": "Action.OpenUrl", "title": title, "url": url} for title, url in links if url],
+        "actions": [
+            {"type": "Action.OpenUrl", "title": title, "url": url} for title, url in links if 0 < len(url) <= MAX_URL
+        ],
     }
     content = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
-    return Call(in_json({"type": "message", "attachments": [content]}))
+    # Without the character set Teams counts two bytes for each character.
+    return Call(in_json({"type": "message", "attachments": [content]}), media="application/json; charset=utf-8")
 
 
-def _text(text: str, **more: str) -> dict[str, Any]:
-    return {"type": "TextBlock", "text": escaped(text), "wrap": True, **more}
+def _text(text: str, most: int, **more: str) -> dict[str, Any]:
+    return {"type": "TextBlock", "text": escaped(text, most), "wrap": True, **more}
 
 
-def escaped(text: str) -> str:
-    """A text in which nothing is Markdown."""
-    return "".join(f"\\{c}" if c in "\\`*_[]()#<>!|" else c for c in cut(text, MAX_TEXT // 2))
+def escaped(text: str, most: int) -> str:
+    """A text of at most so many bytes, in which nothing is Markdown."""
+    fitting = fit(text, most)
+    made = "".join(f"\\{c}" if c in "\\`*_[]()#<>!|~" else c for c in fitting)
+    return f"\\{made}" if made[:1] in ("-", "+") else made

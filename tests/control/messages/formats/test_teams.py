@@ -22,4 +22,5 @@ def test_it_is_a_message_with_one_card() -> None:
 def test_it_has_less_than_teams_takes_and_no_markup_of_others() -> None:
     call = teams(replace(MESSAGE, title=EVIL, text=EVIL, base=""), AROUND)
     assert len(call.body) < 28 * 1024 and body(call)["attachments"][0]["content"]["actions"] == []
-    assert escaped("[a](b) *c*") == "\\[a\\]\\(b\\) \\*c\\*"
+    assert escaped("[a](b)\n *c*", 40) == "\\[a\\]\\(b\\) \\*c\\*"
+    assert escaped("- 1", 40) == "\\- 1"
