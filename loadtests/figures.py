@@ -1,8 +1,8 @@
 """The figures of docs/cost.md, written from a benchmark's JSON, never by hand.
 
-    python -m loadtests.figures --publish results/bench.json   choose a run: JSON, charts, all tables go to published/
-    python -m loadtests.figures --write docs/cost.md            fill in what stands between the markers
-    python -m loadtests.figures --check docs/cost.md            exit code 1 when page and JSON disagree
+    python -m loadtests.figures results/bench.json    choose a run: JSON, history, charts and tables go to published/,
+                                                      and from there to docs/cost.md and the quotes of other pages
+    python -m loadtests.figures                       the same of the run that is published: the goals have changed
 
 The markers are `<!-- figures:begin -->` and `<!-- figures:end -->`.
 """
@@ -24,6 +24,7 @@ from loadtests.compare import cost, p50, p99, ratio
 from loadtests.goals import amount, measured, verdict
 from loadtests.history import draw as draw_history
 from loadtests.history import entry_of, read, with_entry, written
+from loadtests.quotes import quote
 from loadtests.report import MIB, analysed, by_process
 from loadtests.results import PUBLISHED, Bench, Sample, load, spread
 from loadtests.shadows import harm
@@ -33,6 +34,7 @@ from proxy.contracts.settings import Settings
 BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
 BENCH = PUBLISHED / "bench.json"
 PAGE = PUBLISHED / "FIGURES.md"
+COSTS = PUBLISHED.parents[1] / "docs" / "cost.md"
 
 
 class NoMarkers(Exception):
@@ -171,7 +173,7 @@ def expected(page: Path) -> str:
 
 
 def publish(path: Path) -> list[Path]:
-    """Chooses a run: replaces what is published by it."""
+    """Chooses a run: replaces what is published by it, and what pages show of it."""
     bench, history = load(path), PUBLISHED / "history.json"
     entries = with_entry(read(history), entry_of(bench))
     PUBLISHED.mkdir(exist_ok=True)
@@ -182,24 +184,14 @@ def publish(path: Path) -> list[Path]:
     history.write_bytes(written(entries))
     charts = [*draw(bench, PUBLISHED), draw_history(entries, PUBLISHED / "history.svg")]
     PAGE.write_text(full(bench, [chart.name for chart in charts]))
-    return [BENCH, history, *charts, PAGE]
+    COSTS.write_text(expected(COSTS))
+    return [BENCH, history, *charts, PAGE, COSTS, *quote()]
 
 
-def main(
-    publish_run: Annotated[Path | None, typer.Option("--publish", exists=True)] = None,
-    write: Annotated[Path | None, typer.Option(exists=True)] = None,
-    check: Annotated[Path | None, typer.Option(exists=True)] = None,
-) -> None:
-    """Publishes a run, writes a page's figures, or checks them."""
-    for path in publish(publish_run) if publish_run else ():
+def main(run: Annotated[Path, typer.Argument(exists=True, help="the JSON of a run")] = BENCH) -> None:
+    """Publishes a run, and prints which files that has written."""
+    for path in publish(run):
         typer.echo(path)
-    if write:
-        write.write_text(expected(write))
-    if check and check.read_text() != expected(check):
-        typer.echo(
-            f"{check} does not show the published figures: python -m loadtests.figures --write {check}", err=True
-        )
-        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

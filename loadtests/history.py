@@ -4,7 +4,7 @@
    fixed loop (`pace`) stands beside them.
 2. A figure is named as slower where the lowest of its rounds now is above the highest then: more than the noise of
    both. So it takes at least two rounds; a single one has no noise that could be known.
-3. An entry is added when a run is published (`loadtests.figures --publish`), never changed.
+3. An entry is added when a run is published (`loadtests.figures`), never changed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Tables that documents quote from pages of measured figures, copied and never typed.
 
-    python -m loadtests.quotes          fills in all quotes of docs/
-    python -m loadtests.quotes --check  exit code 1 when one differs from its source
+    python -m loadtests.quotes    fills in all quotes of docs/, as publishing a run does (`figures`)
 
 A quote stands between `<!-- quoted: PAGE: START -->` and `<!-- end -->`: the table of PAGE (relative to the document)
 whose first line begins with START.
@@ -10,7 +9,6 @@ whose first line begins with START.
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -45,19 +43,17 @@ def filled(text: str, folder: Path) -> str:
     return QUOTE.sub(fill, text)
 
 
-def main() -> int:
-    """Writes, or checks; the exit code."""
-    stale = []
+def quote() -> list[Path]:
+    """Fills in all quotes; the documents that have changed."""
+    changed = []
     for path in sorted(DOCS.glob("*.md")):
         text = path.read_text(encoding="utf-8")
         new = filled(text, path.parent)
         if new != text:
-            stale.append(path.name)
-            if "--check" not in sys.argv:
-                path.write_text(new, encoding="utf-8")
-    print(f"quotes that differed: {', '.join(stale) or 'none'}")
-    return 1 if stale and "--check" in sys.argv else 0
+            path.write_text(new, encoding="utf-8")
+            changed.append(path)
+    return changed
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    print(f"quotes that differed: {', '.join(path.name for path in quote()) or 'none'}")
