@@ -16,6 +16,7 @@ import yaml
 from proxy.contracts.replay import ReplayReport, decode
 from proxy.demo.front import ROUTE
 from proxy.demo.servers import MODEL
+from tests.support.redis_server import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,3 +106,9 @@ def test_versions_are_judged_by_yesterdays_requests(
     assert report is not None and (code, report.verdict) == (1, "fail")
 
     assert replay(tmp_path, "http://127.0.0.1:1") == (3, None)
+
+    port = free_port()
+    with models.another("cancer-v1", tmp_path, port):
+        code, report = replay(tmp_path, f"grpc://127.0.0.1:{port}")
+    assert report is not None and (code, report.verdict) == (0, "pass"), "the same model by another protocol"
+    assert report.outcomes[1].codes == {"grpc:0": report.counts.sent} and report.agreement.disagreements == 0
