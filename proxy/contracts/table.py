@@ -266,6 +266,8 @@ class Route(RoutePolicy, frozen=True):
     """Name of the header (lower case) that says who answered; "": workers look for none."""
     journal: bool = False
     """Records of all legs, for access log and spans, also where bodies carry no features (protocol `opaque`)."""
+    unread: bool = False
+    """Records, with their requests, of calls whose messages nobody reads: for a capture that is to be replayed."""
     group: str = ""
     """Name of the release over several routes that the route is part of: the same users meet its versions on all of
     them; "": it stands alone."""

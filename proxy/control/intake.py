@@ -16,6 +16,7 @@ from proxy.contracts.settings import RouteSettings
 from proxy.contracts.table import Protocol
 from proxy.payload.decode import Decode, take_part
 from proxy.payload.parts import MAX_PARTED_BYTES, Assembly
+from proxy.routing.calls import is_read
 
 PART_SECONDS = 0.005
 """Seconds after which no further record of a batch is begun: control has more to do than to read bodies."""
@@ -134,6 +135,9 @@ class Intake:
 
 
 def _is_unread_call(record: Record, reading: Protocol) -> bool:
-    """Whether a leg is of a call whose messages are not read: its worker kept nothing of them."""
+    """Whether a leg is of a call whose messages are not read: its worker kept nothing of them, but for a capture those
+    of its request."""
+    if reading == "grpc" and record.path and not is_read(record.path.encode("latin-1", "replace")):
+        return True
     kept = record.partial or record.parts or record.request is not None or record.response is not None
     return reading == "grpc" and not (kept or record.beginning or record.ending)

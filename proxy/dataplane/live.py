@@ -106,6 +106,7 @@ class LiveRoute:
     - `inferences`: which requests ask the model for something; `mirror_all`: the others are mirrored, too
     - `follow`: copies end when their client leaves
     - `analysed`: legs of inferences are recorded, and their bodies; `by_call`: of calls of one service of gRPC alone
+    - `unread`: calls of other services are recorded, too, with their requests
     - `journal`: the legs of all requests are recorded
     - `identity`: name of the header (lower case) that says who answered, empty: nobody asks
     - `hold`: bytes of a request body up to which it waits for the rest of it before it has a leg
@@ -153,6 +154,7 @@ class LiveRoute:
         "sticky_body",
         "targets",
         "total",
+        "unread",
     )
 
     def __init__(self, route: Route, registry: Registry) -> None:
@@ -175,7 +177,7 @@ class LiveRoute:
         self.mates: list[Target] = []
         self.analysed = route.reading != "opaque"
         self.by_call = route.reading == "grpc"
-        self.journal = route.journal
+        self.journal, self.unread = route.journal, route.unread
         self.inferences, self.mirror_all = InferenceRule(route.protocol, route.inference), route.mirror == "all"
         self.follow = route.copies == "follow"
         self.rescues = route.rescue is not None

@@ -79,6 +79,14 @@ class Request(Timed):
         route = self.route
         return self.inference and route.analysed and (not route.by_call or is_read(self.head.path))
 
+    def recorded(self) -> bool:
+        """Whether its legs are recorded, and it with them."""
+        return self.route.journal or self.body_recorded()
+
+    def body_recorded(self) -> bool:
+        """Whether its body is: statistics read it, or it may be sent again one day."""
+        return self.analysed() or (self.inference and self.route.unread)
+
     def body(self) -> bytes:
         """The whole body; only while `pieces` are kept."""
         pieces = self.pieces

@@ -173,7 +173,8 @@ def withheld(route: RouteSettings, state: RouteState) -> tuple[str, ...]:
 def table_of(settings: Settings, states: Mapping[str, RouteState], revision: int) -> Table:
     """The table that workers follow. Every configured route needs a state."""
     journal = settings.access_log is not None or settings.tracing is not None
-    routes = tuple(_route(section, states[section.name], journal) for section in settings.routes)
+    replayable = settings.capture is not None and settings.capture.bodies
+    routes = tuple(_route(section, states[section.name], journal, replayable) for section in settings.routes)
     return Table(
         revision=revision,
         versions=settings.versions,
@@ -187,7 +188,7 @@ def table_of(settings: Settings, states: Mapping[str, RouteState], revision: int
     )
 
 
-def _route(section: RouteSettings, state: RouteState, journal: bool) -> Route:
+def _route(section: RouteSettings, state: RouteState, journal: bool, replayable: bool) -> Route:
     split, shadows = transitions.weights(state)
     identity = section.analysis.identity
     return Route(
@@ -210,6 +211,7 @@ def _route(section: RouteSettings, state: RouteState, journal: bool) -> Route:
         on_rollback=section.on_rollback,
         identity=identity.name if identity.source == "header" else "",
         journal=journal,
+        unread=replayable and section.protocol == "grpc",
         group=section.group.name if section.group else "",
         rolled_back=state.rolled_back,
     )

@@ -154,6 +154,7 @@ def test_what_a_worker_left_unfinished_goes_when_its_next_run_reports() -> None:
 def test_calls_whose_messages_were_not_kept_are_left_out() -> None:
     bench = Bench(0.05)
     kept = [made(route="calls", response=b""), made(route="calls", request=b"x"), made(route="calls", beginning=b"x")]
-    others = [made(route="calls"), made(route="other", response=b"x"), made(route="calls", path="/a.B/C")]
-    assert bench.intake.take([*kept, *others], (0, "a"), 0.0) == 6
+    asked = made(route="calls", path="/a.B/C", request=b"x", request_fields=b"content-type: application/grpc\r\n")
+    others = [asked, made(route="calls"), made(route="other", response=b"x"), made(route="calls", path="/a.B/C")]
+    assert bench.intake.take([*kept, *others], (0, "a"), 0.0) == 7
     assert len(bench.seen) == len(kept)

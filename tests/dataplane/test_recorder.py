@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from proxy.contracts.record import DISTURBED, MAX_REQUEST_ID, UNARY
-from proxy.contracts.table import Share
+from proxy.contracts.table import Match, Share
 from proxy.dataplane.recorder import MAX_RECORDED
 from tests.support.fakes import Bench, asked
 from tests.support.plane import route
@@ -59,6 +59,20 @@ def test_for_a_journal_opaque_legs_are_recorded_without_bodies() -> None:
     opaque.ask()
     opaque.pools["v1"].last.answer()
     assert opaque.outbox.records == []
+
+
+def test_of_calls_that_nobody_reads_a_capture_has_the_requests() -> None:
+    head = asked(8)
+    head.fields = b"content-type: application/grpc\r\n"
+    for unread in (True, False):
+        for path in (b"/a.Service/Do", b"/grpc.health.v1.Health/Check"):
+            bench = Bench(replace(route(protocol="grpc", unread=unread), match=Match("/")))
+            call = head.changed(path, head.fields)
+            call.length = 8
+            bench.ask(b"question", head=call)
+            bench.pools["v1"].last.answer()
+            kept = [(record.request, record.response) for record in bench.outbox.records]
+            assert kept == ([(b"question", None)] if unread and b"health" not in path else [])
 
 
 def test_each_fact_stands_in_its_place() -> None:

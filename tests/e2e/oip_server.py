@@ -7,6 +7,8 @@ the values of its request. Of the manner
 - `worse` every fourth answer is another one, by its request
 - `garbage` answers are no messages
 - `idle` there is no such method
+
+Beside it there is a service that nobody knows, which says what it is told.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ WORDS = 5
 """Answers to each message of a stream."""
 
 SERVICE = "/inference.GRPCInferenceService/"
+OTHER = "/a.Service/Say"
 
 
 def inferred(message: bytes, manner: str) -> Any:
@@ -62,6 +65,8 @@ class Oip(grpc.GenericRpcHandler):
     def service(self, details: Any) -> Any:
         if self.manner == "idle":
             return None
+        if details.method == OTHER:
+            return grpc.unary_unary_rpc_method_handler(lambda message, context: message)
         if details.method == SERVICE + "ModelInfer":
             return grpc.unary_unary_rpc_method_handler(self.infer)
         if details.method == SERVICE + "ModelStreamInfer":

@@ -16,7 +16,7 @@ import yaml
 
 from proxy.contracts.replay import ReplayReport, decode, encode, settled
 from tests.e2e.test_grpc_streams import streaming
-from tests.e2e.test_grpcio_servers import SERVICE, configured, metrics, serving
+from tests.e2e.test_grpcio_servers import configured, metrics, serving
 from tests.support.certificates import Authority, written
 from tests.support.http2_server import Asked, Http2Server
 from tests.support.oip_messages import framed, message, tensor
@@ -24,15 +24,16 @@ from tests.support.running import PATIENCE, Running, eventually
 
 CLIENT = Path(__file__).with_name("unary_client.py")
 CALLS = 420
+OTHERS = 30
 STREAMS = 12
 
 
 @pytest.fixture(scope="module")
 def captured(models_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a capture: calls, and streams behind them, that a route of gRPC has carried."""
+    """The folder of a capture: calls of two services, and streams behind them, that a route of gRPC has carried."""
     folder = tmp_path_factory.mktemp("captured")
     with serving(models_python, "well") as ports:
-        route = {"match": {"grpc": SERVICE}, "protocol": "grpc", "primary": "v1"}
+        route = {"match": {"path": "/"}, "protocol": "grpc", "primary": "v1"}
         config = configured(folder, {"v1": {"url": f"http://127.0.0.1:{ports[0]}"}}, route)
         content = yaml.safe_load(config.read_text())
         content["capture"] = {"path": str(folder / "records"), "percent": 100, "bodies": True, "max_bytes": "64MiB"}
@@ -43,12 +44,12 @@ def captured(models_python: Path, tmp_path_factory: pytest.TempPathFactory) -> P
                 name = "penumbra_captured_records_total"
                 eventually(lambda: metrics(running).total(name) >= count, "everything is captured")
 
-            argv = [str(models_python), str(CLIENT), running.data, str(CALLS)]
+            argv = [str(models_python), str(CLIENT), running.data, str(CALLS), str(OTHERS)]
             done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
             assert len(json.loads(done.stdout)) == CALLS
-            are_captured(CALLS)
+            are_captured(CALLS + OTHERS)
             with streaming(models_python, running) as client:
-                are_captured(CALLS + STREAMS)
+                are_captured(CALLS + OTHERS + STREAMS)
                 client.ended()
     return folder
 
@@ -64,7 +65,7 @@ def command(captured: Path, folder: Path, url: str, *more: str) -> list[str]:
     """A replay by what CI judges by; its report is `report.json` in the folder."""
     stages = [{"shadow": 100, "requests": 200}, {"canary": 50, "requests": 200}]
     release = {"candidate": "v2", "strategy": "canary", "stages": stages, "scorecard": {"disagreement": {"max": 0.05}}}
-    route = {"match": {"grpc": SERVICE}, "protocol": "grpc", "primary": "v1", "release": release}
+    route = {"match": {"path": "/"}, "protocol": "grpc", "primary": "v1", "release": release}
     config = configured(folder, {name: {"url": "http://127.0.0.1:1"} for name in ("v1", "v2")}, route)
     argv = [sys.executable, "-m", "proxy", "replay", str(captured / "records"), str(config), "--route", "r"]
     return [*argv, "--against", url, "--json", str(folder / "report.json"), "--unsealed", *more]
@@ -84,7 +85,9 @@ def test_as_good_a_model_passes_and_the_report_is_the_same_again(captured: Path,
     assert report is not None and (code, report.verdict) == (0, "pass"), report
     good = report.outcomes[-1]
     assert good.outcomes == {"good": report.counts.sent} and good.codes == {"grpc:0": report.counts.sent}
-    assert report.agreement.pairs == report.counts.answered == report.counts.sent >= CALLS + STREAMS
+    assert report.counts.answered == report.counts.sent >= CALLS + OTHERS + STREAMS and not report.counts.skipped
+    assert report.agreement.pairs == report.counts.sent - OTHERS
+    assert f"{OTHERS} of the requests are calls whose messages are not read: they count by status" in report.notes
     assert report.agreement.disagreements == 0 and b"<failure" not in (tmp_path / "junit").read_bytes()
     code, again = replay(captured, tmp_path, f"http://{well}")
     assert again is not None and encode(settled(again)) == encode(settled(report))

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from proxy.contracts.address import Address
 from proxy.contracts.journal import AccessLog, Tracing
+from proxy.contracts.operation import Capture
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import Guard, Release, RouteSettings, Settings, Stage
 from proxy.contracts.table import Match, Share, Timeouts, Version
@@ -112,6 +113,14 @@ def test_an_access_log_or_spans_ask_for_records_of_every_route() -> None:
     told = [replace(plain, access_log=AccessLog()), replace(plain, tracing=Tracing("http://h"))]
     journals = [table_of(each, {"r": taken(section())}, 1).routes[0].journal for each in (plain, *told)]
     assert journals == [False, True, True]
+
+
+def test_a_capture_with_bodies_wants_the_requests_of_calls_that_nobody_reads() -> None:
+    plain = Settings((Address("", 0),), VERSIONS, (section(),))
+    for bodies, protocol, unread in ((True, "grpc", True), (False, "grpc", False), (True, "oip", False)):
+        route = replace(section(), protocol=protocol)
+        settings = replace(plain, routes=(route,), capture=Capture(100.0, "/c", 1000, bodies))
+        assert table_of(settings, {"r": taken(route)}, 1).routes[0].unread == unread
 
 
 def test_weights_of_a_paused_release_stay() -> None:

@@ -11,6 +11,7 @@
    chance. It is compared on a board of its own (`rare`), and shown.
 5. More than a tenth of the exchanges that could not be replayed hold a pass back: they may be what differs.
 6. A file at whose end lines may be missing holds a pass back: it may have been cut before what differs.
+7. Calls whose messages nobody reads count by their status, and are compared with nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from proxy.control.capture.exchanges import CapturedExchange
 from proxy.control.capture.format import Captured, arms_of
 from proxy.control.capture.replay import Rehearsal
 from proxy.control.profiles import Profiles
-from proxy.control.replay.asking import NO_INFERENCE, Replayed, legs_of
+from proxy.control.replay.asking import NO_INFERENCE, Replayed, is_unread, legs_of
 from proxy.control.replay.trial import Trial
 from proxy.release.decide import INPUT_METRICS
 from proxy.release.scorecard import MAX_LOSS, overall
@@ -91,6 +92,7 @@ class ReplayJudge:
     - `unfinished`: files of the capture that may have been cut at their end, "": none
     - `rehearsal`: engine and board; None before the first exchange; `rare`: those of rare kinds, whose verdict is none
     - `arms`: legs by arm
+    - `unread`: requests that count by their status alone
     - `skipped`: exchanges that could not be replayed, by reason; `answered`: versions that gave the recorded answers
     """
 
@@ -101,7 +103,7 @@ class ReplayJudge:
         self.arms: dict[Arm, ArmTally] = {}
         self.skipped: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
-        self.sent = self.redacted = self.labels = self.rare_sent = 0
+        self.sent = self.redacted = self.labels = self.rare_sent = self.unread = 0
         self.first = self.last = 0.0
         self.decided: Decision | None = None
         self.in_part = False
@@ -109,6 +111,7 @@ class ReplayJudge:
         self.profile_fault = ""
         self._breach: Decision | None = None
         self._waiting: list[Captured] = []
+        self._unread: list[Captured] = []
         self._labels: list[tuple[str, object]] = []
         self._waiting_bytes = 0
         self._beside: Arm = "recorded"
@@ -130,13 +133,18 @@ class ReplayJudge:
         self._see(exchange)
         self.redacted += bool(exchange.redacted)
         legs = legs_of(replayed, self.trial.section.primary, self.trial.candidate)
+        unread = is_unread(first)
         if first.extra:
-            self._show(legs, finished)
+            self._show([] if unread else legs, finished)
             return
         self.sent += 1
         self.answered[first.version] += 1
         self._beside = "recorded" if replayed.primary is None else "primary"
-        self._waiting += legs
+        if unread:
+            self.unread += 1
+            self._unread += legs
+        else:
+            self._waiting += legs
         self._now = max(self._now, finished)
         if exchange.label is not None:
             self.labels += 1
@@ -148,7 +156,7 @@ class ReplayJudge:
 
     def surveyed(self) -> None:
         """What was taken are exchanges at even distances of the whole capture: a pass may be decided on them."""
-        if self._waiting:
+        if self._waiting or self._unread:
             self._look()
         if self.decided is None and self.rehearsal is not None:
             found = self._verdict()
@@ -156,9 +164,9 @@ class ReplayJudge:
 
     def end(self) -> Decision:
         """The decision on all that was taken."""
-        if self.rehearsal is None and not self._waiting:
+        if self.rehearsal is None and not (self._waiting or self._unread):
             return Decision("undecided", f"nothing was replayed{self._why_skipped()}", self.trial.requests, ())
-        if self._waiting:
+        if self._waiting or self._unread:
             self._look()
         if self._breach is not None:
             return self._breach
@@ -204,9 +212,9 @@ class ReplayJudge:
 
     def _look(self) -> None:
         rehearsal, legs, labels = self._begun(), self._waiting, self._labels
-        self._waiting, self._labels, self._waiting_bytes = [], [], 0
         self._now += TICK_SECONDS
-        arms = arms_of(legs)
+        arms = arms_of(legs + self._unread)
+        self._waiting, self._unread, self._labels, self._waiting_bytes = [], [], [], 0
         self._count(arms)
         rehearsal.count(arms, self._now)
         rehearsal.observe(legs, self._now)

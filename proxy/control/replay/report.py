@@ -80,6 +80,8 @@ def _notes(judge: ReplayJudge) -> tuple[str, ...]:
         part = judge.lost / (judge.sent + judge.lost)
         more = f", more than {MAX_LOSS:.0%}" if part > MAX_LOSS else ""
         notes.append(f"{part:.1%} of the exchanges were not replayed{more}: {reasons(lost)}")
+    if judge.unread:
+        notes.append(f"{judge.unread:,} of the requests are calls whose messages are not read: they count by status")
     others = sorted(version for version in judge.answered if version != trial.section.primary)
     if others and "primary" not in judge.arms:
         notes.append(

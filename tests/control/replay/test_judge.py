@@ -8,7 +8,8 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
-from proxy.control.replay.asking import NO_INFERENCE, Replayed
+from proxy.contracts.table import Match
+from proxy.control.replay.asking import NO_INFERENCE, Compared, Replayed, why_not
 from proxy.control.replay.judge import Decision, ReplayJudge, reasons
 from tests.support.replayed import answer, exchange, live, other, trial
 
@@ -168,3 +169,25 @@ def test_a_file_that_may_have_been_cut_gives_no_pass_and_fails_as_others_do() ->
     assert good.decided is None
     assert good.end().outcome == "undecided" and "records has no seal" in good.end().sentence
     assert bad.end().outcome == "fail"
+
+
+def test_calls_that_nobody_reads_count_by_their_status_alone() -> None:
+    fields = b"content-type: application/grpc\r\n"
+    facts = {"path": "/a.Service/Do", "request_fields": fields, "call": 0, "response": None}
+
+    def judge_of(*ends: int) -> ReplayJudge:
+        judge = ReplayJudge(trial(protocol="grpc", match=Match("/")))
+        for number in range(400):
+            called = exchange(number, **facts)
+            assert why_not(called, False, Compared(())) == ""
+            judge.take(Replayed(called, live(b"odd", call=ends[number % len(ends)])))
+            if judge.decided:
+                break
+        return judge
+
+    judge = judge_of(0)
+    lines = {line.metric: line for line in judge.end().lines}
+    assert (judge.unread, judge.sent, lines["error_rate"].outcome) == (400, 400, "pass")
+    assert lines["disagreement"].n == 0 and lines["disagreement"].lost == 0
+    failed = judge_of(0, 12).end()
+    assert failed.outcome == "fail" and "error_rate" in failed.sentence
