@@ -248,7 +248,7 @@ class Exchange(KeptRequest):
         if not head.tunnel:
             if route.shadows and not head.shadowed and (self.inference or route.mirror_all):
                 self._due = draw_shadows(route)
-            if self.recorded():
+            if route.journal or self.recorded():
                 self.number = shared.recorder.next_exchange()
         self._step(ASSIGN)
         route.inflight.count += 1

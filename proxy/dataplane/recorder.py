@@ -112,7 +112,7 @@ class Recorder:
             head, copies = request.head, request.copies
             fields, path, method = head.fields, head.path.decode("latin-1"), head.method.decode("latin-1")
             pieces = request.pieces  # not joined for good: copies under way hold them as they are
-            if pieces is not None and request.size <= MAX_RECORDED and request.body_recorded() and not leg.failure:
+            if pieces is not None and request.size <= MAX_RECORDED and request.recorded() and not leg.failure:
                 asked = b"".join(pieces)
         self._outbox.put(
             Record(  # in the order of its fields: others are searched for

@@ -80,12 +80,11 @@ class Request(Timed):
         return self.inference and route.analysed and (not route.by_call or is_read(self.head.path))
 
     def recorded(self) -> bool:
-        """Whether its legs are recorded, and it with them."""
-        return self.route.journal or self.body_recorded()
-
-    def body_recorded(self) -> bool:
-        """Whether its body is: statistics read it, or it may be sent again one day."""
-        return self.analysed() or (self.inference and self.route.unread)
+        """Whether its legs are recorded, with its body: statistics read that, or it may be sent again one day."""
+        route = self.route
+        if not self.inference:
+            return False
+        return route.unread or (route.analysed and (not route.by_call or is_read(self.head.path)))
 
     def body(self) -> bytes:
         """The whole body; only while `pieces` are kept."""
