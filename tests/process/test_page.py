@@ -170,7 +170,7 @@ def test_a_rollback_waits_for_no_word_about_its_effect(opened: Callable[..., Pag
 def test_a_breach_appears_without_reload(opened: Callable[..., Page], b: Upstream) -> None:
     page = opened(route="canary: {version: b, percent: 50}")
     page.script("window.same = true")
-    page.shows(".versions", "no data")
+    page.shows(".pair", "no data")
     with Traffic(page.running.data) as traffic:
         traffic.more(100)
         page.shows(".scorecard", "error_rate")

@@ -10,6 +10,7 @@ import pytest
 from selenium import webdriver
 
 from tests.support import axe
+from tests.support import page_states as s
 from tests.support.browser import as_seen, browser, needed
 from tests.support.page_scenes import SCENES, served
 from tests.support.page_states import drift, feature
@@ -124,3 +125,43 @@ def test_what_can_be_done_is_one_press_away(driver: webdriver.Chrome) -> None:
         assert page.script("return document.activeElement.className") == "controls"
         top = page.script("return document.querySelector('[data-action=rollback]').getBoundingClientRect().top")
         assert 0 < top < 900
+
+
+def test_what_happened_is_read_before_all_figures(driver: webdriver.Chrome) -> None:
+    with served(SCENES["rolled_back"]()) as server:
+        page = Seen(driver, f"{server.url}/#/routes/fraud")
+        page.shows(".what-happened", "Runbook: rolled-back")
+        heads = page.script("return [...document.querySelectorAll('.card h3')].map((each) => each.textContent)")
+        assert heads[:2] == ["What happened", "Over time"]
+        assert page.text(".what-happened").count(s.ROLLBACK["summary"]) == 1
+
+
+def test_a_dialog_says_once_what_a_change_does(driver: webdriver.Chrome) -> None:
+    documents, answers = SCENES["ramping"]()
+    sentence = "10 % of the requests of fraud go from fraud-v2 back to fraud-v1"
+    with served((documents, answers)) as server:
+        page = Seen(driver, f"{server.url}/#/routes/fraud")
+        page.press("[data-action=rollback]")
+        page.shows("#confirm", "not found")
+        answers["/v1/routes/fraud/effect"] = {"sentence": sentence, "etag": '"1"', "gives_traffic": False}
+        page.shows("#confirm-effect", sentence)
+        said = page.text("#confirm")
+        assert said.count("fraud-v1") == 1 and "All live traffic goes" not in said
+        server.answers["/v1/routes/fraud/effect"] = lambda query: 1 / 0
+        page.shows("#confirm", "All live traffic goes to fraud-v1 at once")
+
+
+def test_a_tile_says_a_rate_of_now_or_of_when(driver: webdriver.Chrome) -> None:
+    documents, answers = SCENES["fifty"]()
+    told = answers["/v1/history"]
+    for each in told["routes"]:
+        for series in each["series"]:
+            series["values"][-1] = 0.5 if series["name"] == "observed" else 0
+    told["until"] = s.NOW - 30
+    with served((documents, answers)) as server:
+        page = Seen(driver, f"{server.url}/")
+        page.shows(".past", "no requests")
+        del answers["/v1/history"]
+        answers["/v1/history"] = lambda query: 1 / 0
+        page.script("document.dispatchEvent(new Event('visibilitychange'))")
+        eventually(lambda: "as of" in page.text(".past"), "figures that are old say so")

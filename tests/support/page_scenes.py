@@ -213,8 +213,15 @@ def rolled_back() -> Scene:
     route = s.route(phase="rolled_back", reason=ROLLED, rolled_back=["fraud-v2"], since=NOW - 600, warnings=[warning])
     lines = [s.line("error_rate", "fail", "inf", 1.5, 139, 8.27, reference=0.0, sentence=ROLLED)]
     marks = [START_MARK, s.mark(3000, "split", "ops", "try v2"), s.mark(600, "rollback", "scorecard", ROLLED)]
-    return of_route(route, traffic, series + _evidence(60, GONE), marks,
-                    scorecard=s.scorecard("fraud", "rolled_back", [], lines))  # fmt: skip
+    documents, answers = of_route(route, traffic, series + _evidence(60, GONE), marks,
+                                  scorecard=s.scorecard("fraud", "rolled_back", [], lines))  # fmt: skip
+    answers["/v1/routes/fraud/explain"] = s.ROLLBACK
+    answers["/v1/routes/fraud/releases"] = s.releases("fraud") | {
+        "releases": [
+            {"id": "fraud@2", "phase": "rolled_back", "began": NOW - 3000, "ended": NOW - 600, "sentence": ROLLED}
+        ]
+    }
+    return documents, answers
 
 
 def promoted() -> Scene:

@@ -233,20 +233,30 @@ def audit(*entries: Document) -> Document:
     }
 
 
-def explanation(name: str, text: str = "Nothing happened.") -> Document:
-    """What the story of a route says, and no more."""
+def explanation(name: str, text: str = "Nothing happened.", **more: Any) -> Document:
+    """What is told of a route: in one line, and in parts where there are any."""
     parts = dict.fromkeys(("what", "when", "to_whom", "why", "is_it_over", "done"), "")
     facts = {"scope": "sidecar", "facts_scope": "sidecar", "at": NOW, "phase": "steady", "release": None, "over": True,
              "entry": None, "touched": None, "findings": [], "verdicts": [], "warnings": []}  # fmt: skip
-    return {
-        "route": name,
-        **facts,
-        **parts,
-        "summary": text,
-        "what": text,
-        "now": ["Nothing has to be done."],
-        "text": text,
-    }
+    told = {"summary": text, "what": text, "now": ["Nothing has to be done."], "text": text}
+    return {"route": name, **facts, **parts, **told, **more}
+
+
+ROLLBACK = explanation(
+    "fraud",
+    "Rolled back at 08:30:00: fraud-v2 failed 24 of 139 requests; all users are on fraud-v1 again.",
+    phase="rolled_back",
+    release="fraud@2",
+    what="fraud-v2 was rolled back: error rate over its limit.",
+    when="From 08:29:00 to 08:30:00.",
+    to_whom="24 of 139 requests of fraud-v2 went wrong; 8 were rescued by fraud-v1.",
+    why="Its error rate is infinite times that of fraud-v1, which has no failure (n=139); 1.5 times is allowed.",
+    is_it_over="Yes: fraud-v2 gets no traffic.",
+    done="All live traffic went to fraud-v1, by the scorecard.",
+    now=["Look at the failed requests of fraud-v2 in its story.", "Release it again once its failures are understood."],
+    warnings=[{"kind": "rolled-back", "text": "", "since": NOW - 600, "runbook": "/runbook#rolled-back", "todo": ""}],
+)
+"""As it is told after a rollback."""
 
 
 def releases(name: str) -> Document:

@@ -12,11 +12,14 @@ const LOOK = 250;
 let pending = null;
 let asked = 0;
 
-// Opens the dialog. `change`: {action, route, title, what, label, danger, versions, etag, body(why, version), made()}.
+// Opens the dialog. `change`: {action, route, title, what, spare, label, danger, versions, etag, body(why, version), made()}.
+// `spare` is said only as long as the server has not said what the change does: the same twice helps nobody.
 export function ask(change) {
   pending = { ...change, etag: change.danger ? null : change.etag };
   $("confirm-title").textContent = change.title;
-  $("confirm-what").replaceChildren(...change.what);
+  $("confirm-what").replaceChildren(...(change.what ?? []));
+  $("confirm-spare").replaceChildren(...(change.spare ?? []));
+  $("confirm-spare").hidden = false;
   $("confirm-why").value = "";
   $("confirm-error").textContent = "";
   $("confirm-yes").textContent = change.label;
@@ -70,6 +73,7 @@ function show(text, tone) {
 }
 
 function tell(effect) {
+  $("confirm-spare").hidden = true;
   show(`${effect.sentence.charAt(0).toUpperCase()}${effect.sentence.slice(1)}.`, effect.gives_traffic ? "gives" : "");
   if (!pending.danger) pending.etag = effect.etag;
   $("confirm-yes").disabled = Boolean(pending.sending);
@@ -78,6 +82,7 @@ function tell(effect) {
 // A refusal is that of the change itself. Where nobody can say what it does, whoever acts decides.
 function cannotTell({ status, text }) {
   const refused = status >= 400 && status < 500;
+  $("confirm-spare").hidden = refused;
   show(refused ? text : `What it does cannot be said: ${text}.`, "error");
   $("confirm-bad").hidden = !(text.includes("give_traffic") || $("confirm-give").checked);
   $("confirm-yes").disabled = Boolean(pending.sending) || (refused && !pending.danger);

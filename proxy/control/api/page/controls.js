@@ -141,8 +141,8 @@ export class Controls {
       route: route.route,
       etag,
       title: `Change the split of ${route.route}`,
-      what: [moved(before, after), route.release?.active ? h("p", {}, "This ends the release that is on its way.") : "",
-        ...this.together()],
+      what: [moved(before, after)],
+      spare: [route.release?.active ? h("p", {}, "This ends the release that is on its way.") : "", ...this.together()],
       label: "Change split",
       body: (why) => ({ split: others, reason: why }),
       made: () => { this.draft = null; },
@@ -156,9 +156,9 @@ export class Controls {
     return [h("p", {}, "It is done on all routes of release ", name(release), ` at once: ${routes.join(", ")}.`)];
   }
 
-  simple(action, title, label, what, more = {}) {
+  simple(action, title, label, said, more = {}) {
     const { route, etag } = this;
-    ask({ action, route: route.route, etag, title, what: [h("p", {}, ...what), ...this.together()], label, ...more,
+    ask({ action, route: route.route, etag, title, spare: [h("p", {}, ...said), ...this.together()], label, ...more,
       body: (why, version) => (version ? { reason: why, version } : { reason: why }) });
   }
 

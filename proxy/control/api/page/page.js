@@ -96,11 +96,14 @@ wireDialogs((told) => {
   setTimeout(() => { $("done").textContent = ""; }, 6000);
 }, login);
 setInterval(refreshTimes, 1000);
+const exact = () => $("times").getAttribute("aria-pressed") === "true";
 $("times").addEventListener("click", () => {
-  const on = $("times").getAttribute("aria-pressed") !== "true";
+  const on = !exact();
   $("times").setAttribute("aria-pressed", on);
   setAbsolute(on);
 });
+addEventListener("beforeprint", () => setAbsolute(true)); // how long ago says nothing on paper
+addEventListener("afterprint", () => setAbsolute(exact()));
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   $("view").focus();

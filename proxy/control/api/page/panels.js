@@ -129,7 +129,7 @@ function evidence(past, colourOf, titles) {
     const value = past.named("value").find((each) => each.line === key);
     const shown = limit === null ? "not known" : infinite(limit) ?? unit(bound.endsWith("_ratio") ? "" : value?.unit)(number(limit));
     return { key: `evidence ${key}`, title: `Evidence: ${titles.get(metric) ?? words(metric)}`,
-      about: `${words(bound)} ${shown}; acts at 1`, rows, low, high: HIGH, limit: 1, scale: (v) => figure(v, 2), evidence: true };
+      about: `${words(bound)} ${shown}; acts\u00a0at\u00a01`, rows, low, high: HIGH, limit: 1, scale: (v) => figure(v, 2), evidence: true };
   });
 }
 

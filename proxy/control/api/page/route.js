@@ -24,6 +24,7 @@ export class Card {
     this.title = h("h2", { id: "route-title" }, route);
     this.badges = h("span", { class: "badges" });
     this.about = h("p", { class: "about" });
+    this.contents = h("nav", { class: "parts", "aria-label": "Parts of this route" });
     this.warnings = h("ul", { class: "warnings", "aria-label": "Warnings" });
     this.who = h("div", { class: "who" });
     this.waits = h("p", { class: "about waits" });
@@ -35,24 +36,24 @@ export class Card {
     this.parts.traffic.classList.add("scroll");
     this.added = SECTIONS.map((row) => ({ ...row, ...row.make(route) }));
     this.element = h("section", { class: "card", "aria-labelledby": "route-title", "data-route": route },
-      h("header", {}, this.title, this.badges), this.about, this.warnings, this.who, this.waits,
-      ...this.places("over-time"),
+      h("header", {}, this.title, this.badges), this.about, this.contents, this.warnings, this.who, this.waits,
+      ...this.places("first"), ...this.places("over-time"),
       h("div", { class: "pair" },
         h("div", {}, h("h3", {}, "Versions side by side"), this.parts.traffic), this.controls.element),
       h("h3", {}, "Scorecard"), this.parts.scorecard,
       ...this.places(),
       h("h3", {}, "Drift"), this.parts.drift,
       h("h3", {}, "Disagreements"), this.parts.disagreements);
-    this.element.querySelector("header").append(this.contents());
+    this.contents.append(...this.ways());
     this.figures = {};
     this.toggled = new Map();
   }
 
   // The way to each part: the page is long, and what can be done must be near. The address is that of the view.
-  contents() {
+  ways() {
     const parts = [["Change", this.controls.element],
       ...[...this.element.querySelectorAll("h3")].map((head) => [head.textContent, head])];
-    return h("nav", { class: "parts", "aria-label": "Parts of this route" }, ...parts.map(([title, place]) => {
+    return parts.map(([title, place]) => {
       const go = h("button", { type: "button", class: "quiet" }, title);
       go.addEventListener("click", () => {
         place.tabIndex = -1;
@@ -60,7 +61,7 @@ export class Card {
         place.scrollIntoView();
       });
       return go;
-    }));
+    });
   }
 
   // The sections of others: those of a place, or those of none.

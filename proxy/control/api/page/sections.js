@@ -115,13 +115,16 @@ export function versions(route, traffic, colourOf) {
     ...((traffic?.endpoints ?? []).length > arms.length ? [["Endpoints", (arm) => endpoints(arm, traffic)]] : []),
     ["In flight", (arm) => [count(arm.inflight)]],
   ];
+  const idle = arms.every((arm) => !arm.legs);
+  const shown = idle ? rows.filter(([label]) => ["Share decided", "In flight"].includes(label)) : rows;
   const heads = arms.map((arm) => h("th", { scope: "col" }, h("i", { class: `dot ${colourOf(arm.version)}` }),
     name(arm.version), h("span", { class: "role" }, arm.role)));
   const table = h("table", { class: "versions" },
     h("thead", {}, h("tr", {}, h("td", {}), ...heads)),
-    h("tbody", {}, ...rows.map(([label, cell]) => h("tr", {}, h("th", { scope: "row" }, label),
+    h("tbody", {}, ...shown.map(([label, cell]) => h("tr", {}, h("th", { scope: "row" }, label),
       ...arms.map((arm) => h("td", {}, ...cell(arm)))))));
-  return [table, h("p", { class: "note" }, told(traffic))];
+  return [table, h("p", { class: "note" }, idle && traffic ? "No request yet since control started: no data on latencies, failures and answers."
+    : told(traffic))];
 }
 
 function told(traffic) {

@@ -3,9 +3,11 @@
 import { clock, count, figure, h, number, part, seconds, svg } from "./dom.js";
 import { Followed, OF_ALL } from "./past.js";
 import { above, line } from "./plot.js";
+import { time } from "./span.js";
 
 const RARE = 0.1; // of the height: the least that is seen of failures
 const HOUR = 3600; // seconds
+const ENOUGH = 10; // seconds of a step under way that make a rate
 const OFTEN = 15; // seconds: a step is a minute
 const LIVE = ["primary", "canary", "baseline"];
 const SERIES = "observed,requests,inferences,outcome.failed,latency.p99";
@@ -23,9 +25,10 @@ export function summed({ series }, n) {
   return { observed, requests: of("requests"), of: of("inferences"), failed: of("outcome.failed", "counts"), worst };
 }
 
-// The last step that is whole, in words; the one that is under way where it is the first.
+// The step under way in words, once it says something, else the last one that is whole: a rate must not stand after
+// traffic has stopped.
 function told(sums, step, whole) {
-  const last = !sums.observed[whole] && sums.observed[whole + 1] ? whole + 1 : whole;
+  const last = step * (sums.observed[whole + 1] ?? 0) >= ENOUGH || !sums.observed[whole] && sums.observed[whole + 1] ? whole + 1 : whole;
   const requests = sums.requests[last];
   if (!sums.observed[last]) return "not observed";
   if (!requests) return "no requests";
@@ -35,12 +38,13 @@ function told(sums, step, whole) {
   return `${figure(requests / (step * sums.observed[last]))}/s${failed}${worst}`;
 }
 
-export function spark(route, document) {
+// `old`: whether nobody answers any more; then the figures are of a moment that is said.
+export function spark(route, document, old = false) {
   const { n } = document.times;
   const sums = summed(route, n);
   const whole = Math.floor((document.until - document.from) / document.step);
   const last = Math.min(Math.max(whole - 1, 0), n - 1);
-  const words = told(sums, document.step, last);
+  const words = `${told(sums, document.step, last)}${old ? ` · as of ${time(document.until)}` : ""}`;
   const even = sums.requests.map((value, at) => (value === null ? null : value / (sums.observed[at] || 1)));
   const high = above(Math.max(1, ...even.filter((value) => value !== null)));
   const all = sums.requests.reduce((sum, each) => sum + (each ?? 0), 0);
@@ -65,7 +69,8 @@ export class Sparks {
     if (!document.hidden) { // without a beginning at first: the feed has not told the time yet
       const { document: told, status } = await this.followed.look(this.followed.known ? clock() - HOUR : null);
       if (this.closed || status === 404) return;
-      for (const route of told?.routes ?? []) this.draw(route.route, spark(route, told));
+      const shown = told ?? this.followed.known;
+      for (const route of shown?.routes ?? []) this.draw(route.route, spark(route, shown, !told));
     }
     this.timer = setTimeout(() => this.look(), 1000 * OFTEN);
   }

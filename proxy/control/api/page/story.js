@@ -30,11 +30,15 @@ const limits = ({ verdicts }) => (verdicts.length ? h("details", { class: "limit
   h("summary", {}, `Each limit in words: ${count(verdicts.length)}`),
   h("ul", {}, ...verdicts.map(({ words }) => h("li", {}, `${words.says} On ${words.on}. ${words.changes}`)))) : null);
 
+// What the summary says already is not said again; of nothing there is a line and no table.
 function explained(told) {
-  const rows = PARTS.filter(([, key]) => told[key]).map(([label, key]) => h("div", {}, h("dt", {}, label),
+  const rows = PARTS.filter(([, key]) => told[key] && told[key] !== told.summary).map(([label, key]) => h("div", {}, h("dt", {}, label),
     h("dd", {}, told[key])));
   const steps = h("ul", {}, ...told.now.map((step) => h("li", {}, step)));
   const books = told.warnings.map((each) => h("li", {}, h("a", { href: each.runbook }, `Runbook: ${each.kind}`)));
+  if (!rows.length && !books.length) {
+    return [h("p", { class: "finding" }, told.summary, " ", h("span", { class: "none" }, told.now.join(" "))), limits(told)].filter((each) => each);
+  }
   return [h("p", { class: "finding" }, told.summary), h("dl", { class: "told" }, ...rows, h("div", {}, h("dt", {}, "What to do now"), h("dd", {}, steps,
     books.length ? h("ul", {}, ...books) : null))), limits(told)].filter((each) => each !== null);
 }
@@ -43,12 +47,12 @@ const phased = (phase) => badge(phase.replace("_", " "), TONES[phase] ?? "");
 
 function row(route, each) {
   return h("li", {}, h("a", { href: link("routes", route, "releases", each.id) }, each.id), " ", phased(each.phase), " ",
-    when(each.began), each.ended === null ? "" : [" to ", when(each.ended)], h("small", {}, ` ${each.sentence}`));
+    when(each.began), each.ended === null ? "" : [h("small", {}, " to "), when(each.ended)], h("small", {}, ` ${each.sentence}`));
 }
 
-const listed = (route, { releases }) => (releases.length
-  ? h("ol", { class: "releases", "aria-label": "Releases, newest first" }, ...releases.map((each) => row(route, each)))
-  : none("no release yet"));
+const listed = (route, { releases }) => (releases.length ? [h("h4", {}, "Releases"),
+  h("ol", { class: "releases", "aria-label": "Releases, newest first" }, ...releases.map((each) => row(route, each)))]
+  : [none("No release yet.")]);
 
 class Told {
   constructor(route) {
@@ -80,7 +84,7 @@ class Told {
     this.shown = `${text}${list}`;
     const open = this.element.querySelector("details.limits")?.open;
     this.element.replaceChildren(...(told.document ? explained(told.document) : [none(told.why)]),
-      h("h4", {}, "Releases"), releases.document ? listed(this.route, releases.document) : none(releases.why));
+      ...(releases.document ? listed(this.route, releases.document) : [none(releases.why)]));
     if (open) this.element.querySelector("details.limits")?.setAttribute("open", "");
   }
 }
@@ -90,7 +94,7 @@ function sectionOf(route) {
   return { element: told.element, take: (message) => told.take(message), moved: () => told.refresh(), close: () => told.close() };
 }
 
-section({ name: "what-happened", title: "What happened", place: "over-time", make: sectionOf });
+section({ name: "what-happened", title: "What happened", place: "first", make: sectionOf });
 
 // -- the page of a release
 
