@@ -3,6 +3,9 @@
 Most connections carry heads of one shape. Whether a head is of the shape that was met last takes two comparisons of
 bytes; the cache of all heads (`memo`) has to find its end, cut it out and hash it. A head that is found so is, byte by
 byte, one that a reader has admitted.
+
+Bound: `MAX_HEADS` heads of all shapes together. When they are reached, each shape is emptied, those too that only a
+connection still refers to.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Final, Generic, TypeVar
 
-from proxy.http1.memo import MAX_HEADS, HeadMemo
+from proxy.http1.memo import MAX_HEADS
 
 Head = TypeVar("Head")
 
@@ -51,28 +54,42 @@ class Shape(Generic[Head]):
 
     def add(self, length: int, head: Head) -> None:
         """Adds a head that a reader has admitted."""
-        if len(self._heads) >= MAX_HEADS:
-            self._heads.clear()
         self._heads[length] = head
+
+    def __len__(self) -> int:
+        return len(self._heads)
+
+    def clear(self) -> None:
+        """Knows no head any more."""
+        self._heads.clear()
 
 
 class Shapes(Generic[Head]):
-    """The shapes of all connections; bounded like the cache of heads."""
+    """The shapes of all connections, and the bound of their heads in sum."""
 
-    __slots__ = ("_known", "clear")
+    __slots__ = ("_added", "_known")
 
     def __init__(self) -> None:
-        self._known: HeadMemo[tuple[bytes, bytes], Shape[Head]] = HeadMemo()
-        self.clear = self._known.clear
+        self._known: dict[tuple[bytes, bytes], Shape[Head]] = {}
+        self._added = 0  # heads and shapes since the last time all were emptied
+
+    def clear(self) -> None:
+        """Begins anew."""
+        for shape in self._known.values():
+            shape.clear()
+        self._known.clear()
+        self._added = 0
 
     def shape_of(self, raw: bytes, head: Head) -> Shape[Head]:
         """The shape of a raw head that a reader has admitted, which has it from now on."""
+        if self._added >= MAX_HEADS:
+            self.clear()
+        self._added += 1
         found = _LENGTH.search(raw)
         before, after = (raw[: found.start(1)], raw[found.end(1) :]) if found else (raw, b"")
         shape = self._known.get((before, after))
         if shape is None:
-            shape = Shape(before, after)
-            self._known.put((before, after), shape)
+            shape = self._known[before, after] = Shape(before, after)
         written = found[1] if found else b""
         if written == b"%d" % int(written or b"0") or not found:
             shape.add(int(written or b"0"), head)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.http1.memo import MAX_HEADS
-from proxy.http1.shape import MAX_DIGITS, Shape, Shapes
+from proxy.http1.shape import MAX_DIGITS, Shapes
 
 
 def raw(length: bytes, name: bytes = b"Content-Length") -> bytes:
@@ -48,11 +48,16 @@ def test_a_head_in_part_is_none() -> None:
     assert all(shape.head_of(whole[:size])[0] is None for size in range(len(whole)))
 
 
-def test_one_more_than_the_bound_starts_anew() -> None:
-    shape: Shape[int] = Shape(b"A: ", b"\r\n\r\n")
-    for length in range(MAX_HEADS + 1):
-        shape.add(length, length)
-    assert [n for n in range(MAX_HEADS + 1) if shape.head_of(b"A: %d\r\n\r\n" % n)[0] is not None] == [MAX_HEADS]
+def test_the_bound_is_of_all_shapes_together() -> None:
+    shapes: Shapes[int] = Shapes()
+    heads = [b"A: %d\r\nContent-Length: %d\r\n\r\n" % (number % 8, number) for number in range(3 * MAX_HEADS)]
+    met = []
+    for number, head in enumerate(heads):
+        met.append(shapes.shape_of(head, number))
+        known = {id(shape): len(shape) for shape in met}
+        assert sum(known.values()) <= MAX_HEADS
+    assert met[-1].head_of(heads[-1]) == (len(heads) - 1, len(heads[-1]))
+    assert met[0].head_of(heads[0]) == (None, len(heads[0]))
 
 
 @given(st.binary(max_size=40), st.integers(0, 10**MAX_DIGITS - 1), st.binary(max_size=12))
