@@ -94,6 +94,48 @@ def create(path: Path, mode: int = 0o600) -> None:
         os.close(fd)
 
 
+def put(path: Path, body: bytes) -> None:
+    """Writes a file whole or not at all: beside its place first, then into it. Whoever is ended meanwhile leaves the
+    file that was there, or none. What is no regular file (a pipe, `/dev/null`) gets the body as it comes, and so does
+    one whose place nothing can take (a file that is mounted by itself). Raises OSError, which names the file."""
+    place = os.path.realpath(path)
+    beside = f"{place}.{os.getpid()}.part"
+    try:
+        if os.path.exists(place) and not os.path.isfile(place):
+            _written(place, body)
+            return
+        try:
+            _written(beside, body, durable=True)
+            _take_mode(place, beside)
+            os.replace(beside, place)
+        except OSError as error:
+            if error.errno not in _UNTAKEN or not os.path.exists(place):
+                raise
+            _written(place, body)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+    finally:
+        with suppress(OSError):
+            os.unlink(beside)
+
+
+_UNTAKEN = frozenset((errno.EACCES, errno.EBUSY, errno.EPERM, errno.EROFS))
+"""Why nothing can be made beside a file or put into its place, though the file itself may be written."""
+
+
+def _written(path: str, body: bytes, *, durable: bool = False) -> None:
+    with open(path, "wb") as file:
+        file.write(body)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _take_mode(of: str, path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.chmod(path, stat.S_IMODE(os.stat(of).st_mode))
+
+
 def refuse_unwritable(path: Path) -> None:
     """Raises OSError when the file at `path`, if there is one, cannot be written."""
     with suppress(FileNotFoundError):

@@ -233,3 +233,45 @@ def test_of_a_long_file_the_beginning_is_read(tmp_path: Path) -> None:
     assert files.beginning(tmp_path / "f", LIMIT) == b"x" * LIMIT
     with pytest.raises(OSError, match="f"):
         files.beginning(tmp_path, LIMIT)
+
+
+def test_a_file_is_put_whole_and_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "report"
+    files.put(path, b"one")
+    path.chmod(0o640)
+    (link := tmp_path / "link").symlink_to(path)
+    files.put(link, b"two")
+    assert (path.read_bytes(), link.is_symlink(), stat.S_IMODE(path.stat().st_mode)) == (b"two", True, 0o640)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["link", "report"]
+
+
+def test_a_file_that_cannot_be_put_whole_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "report"
+    files.put(path, b"one")
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        files.put(path, b"two" * 1000)
+    assert caught.value.filename == str(path)
+    assert path.read_bytes() == b"one" and [each.name for each in tmp_path.iterdir()] == ["report"]
+
+
+def test_what_has_no_place_of_its_own_is_written_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.put("/dev/null", b"gone")
+    with pytest.raises(OSError, match="Is a directory"):
+        files.put(tmp_path, b"x")
+    with pytest.raises(OSError, match="No such file"):
+        files.put(tmp_path / "no" / "report", b"x")
+    (mounted := tmp_path / "mounted").write_bytes(b"before")
+
+    def busy(this: str, that: str) -> None:
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    monkeypatch.setattr(os, "replace", busy)
+    files.put(mounted, b"now")
+    assert mounted.read_bytes() == b"now" and [each.name for each in tmp_path.iterdir()] == ["mounted"]
+    with pytest.raises(OSError, match="busy"):
+        files.put(tmp_path / "new", b"x")

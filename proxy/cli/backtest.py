@@ -60,7 +60,7 @@ def show_backtest(settings: Settings, paths: Sequence[Path], as_json: bool) -> i
     except UnreadableLineError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(EXIT_NO) from None
-    missing, noted = gaps.told(files.files, rehearsal.verdicts()), gaps.noted()
+    missing, noted = gaps.told(files.files, rehearsal.verdicts()), (*files.repeated, *gaps.noted())
     if as_json:
         _as_json(rehearsal, legs.count, missing, noted)
     else:

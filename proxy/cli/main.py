@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import proxy
+from proxy import files
 from proxy.cli.access import Access, asking
 from proxy.cli.acting_commands import add_acts
 from proxy.cli.arguments import AsJson, Config, checked
@@ -234,7 +235,7 @@ def profile(
 
     try:
         made = profile_from(data, prediction or (), tensor)
-        output.write_bytes(document(made))
+        files.put(output, document(made))
     except (UnusableData, OSError) as error:
         print(error, file=sys.stderr)
         raise typer.Exit(EXIT_NO) from None
@@ -266,7 +267,7 @@ def package(
     at = int(time()) if created is None else created
     try:
         settings = checked(config, packages=False)
-        output.write_bytes(packaged(settings, version, Parts(image, said, named, report or (), sign, at)))
+        files.put(output, packaged(settings, version, Parts(image, said, named, report or (), sign, at)))
     except (UnusablePart, OSError) as error:
         print(error, file=sys.stderr)
         raise typer.Exit(EXIT_NO) from None

@@ -42,9 +42,9 @@ def write_story(
         export = _whole(exported(links, name, reports=map(_text, reports)), packages)
         export = msgspec.structs.replace(export, facts=facts(story_in(export)))
         fault = fault_of(export)
-        output.write_bytes(msgspec.json.format(msgspec.json.encode(export), indent=1) + b"\n")
+        files.put(output, msgspec.json.format(msgspec.json.encode(export), indent=1) + b"\n")
         if page is not None:
-            page.write_text(page_of(export), encoding="utf-8")
+            files.put(page, page_of(export).encode())
     except (NoSuchReleaseError, OSError, UnicodeError, msgspec.MsgspecError) as error:
         print(error, file=sys.stderr)
         raise typer.Exit(EXIT_NO) from None

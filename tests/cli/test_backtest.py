@@ -58,6 +58,17 @@ def test_no_breach_is_no_act(settings: Settings, tmp_path: Path, capsys: pytest.
     assert {verdict["version"] for verdict in answer["verdicts"]["cancer"]} == {"v2"}
 
 
+def test_records_that_are_in_two_files_count_once(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, early = captured(tmp_path, 0.01), tmp_path / "early"
+    early.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:400]))
+    show_backtest(settings, [early, path], as_json=True)
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["records"] == 1000
+    assert answer["notes"] == ["400 records are in the files more than once, and counted once"]
+
+
 @pytest.mark.parametrize(("content", "why"), [(None, "/records: No such file or directory\n"), (b"no record\n", "1")])
 def test_a_file_that_cannot_be_read_ends_the_command(
     settings: Settings, tmp_path: Path, content: bytes | None, why: str, capsys: pytest.CaptureFixture[str]

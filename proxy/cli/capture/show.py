@@ -21,10 +21,10 @@ def show_capture(paths: Sequence[Path], as_json: bool) -> None:
     for exchange in exchanges_of(files):
         summary.take(exchange)
     said = summary.described(files)
-    print(dumps(said)) if as_json else _as_tables(said)
+    print(dumps(said)) if as_json else _as_tables(said, files.repeated)
 
 
-def _as_tables(said: Mapping[str, Any]) -> None:
+def _as_tables(said: Mapping[str, Any], noted: Sequence[str]) -> None:
     rows = [(each["path"], each["lines"], each["unsealed"] or "sealed", each["sha256"]) for each in said["files"]]
     put(table(None, ("file", "lines", "seal", "sha256"), rows))
     print(
@@ -36,7 +36,7 @@ def _as_tables(said: Mapping[str, Any]) -> None:
     strata = [(each["stratum"], each["exchanges"], f"{each['weight']:,.0f}") for each in said["strata"]]
     put(table(None, ("stratum", "exchanges", "stand for"), strata))
     print(f"\nbodies: {said['bodies']['requests']:,} of requests, {said['bodies']['answers']:,} of answers")
-    for line in _sentences(said):
+    for line in (*noted, *_sentences(said)):
         print(line)
 
 

@@ -7,12 +7,10 @@ from hashlib import sha256
 from operator import attrgetter
 from pathlib import Path
 
-from proxy.cli.wording import counted
 from proxy.contracts.replay import CaptureFacts
 from proxy.control.capture.exchanges import CapturedExchange, exchanges_of
 from proxy.control.capture.format import Captured, UnreadableLineError
 from proxy.control.capture.reading import CaptureFiles
-from proxy.control.capture.seen import SeenExchanges
 from proxy.control.replay.judge import ReplayJudge
 
 _IS_EXTRA = attrgetter("extra")
@@ -23,7 +21,6 @@ class CaptureReader(CaptureFiles):
 
     - `lines`, `read`: lines in all, and legs read so far
     - `rare`: whether some exchanges are in them only because their kind is rare
-    - `twice`: exchanges that came again, and did not count
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
@@ -38,7 +35,6 @@ class CaptureReader(CaptureFiles):
         self.lines = sum(each.lines for each in self.files)
         self.read = 0
         self.rare = False
-        self.twice = 0
 
     def batches(self) -> Iterator[list[Captured]]:
         """The legs in their order, counted."""
@@ -49,15 +45,8 @@ class CaptureReader(CaptureFiles):
             yield legs
 
     def exchanges(self, route: str) -> Iterator[CapturedExchange]:
-        """The exchanges of a route, each once: files may overlap."""
-        seen, self.twice = SeenExchanges(), 0
-        for each in exchanges_of(self):
-            if each.first.route != route:
-                continue
-            if each.asked is None or seen.first(each.key):
-                yield each
-            else:
-                self.twice += 1
+        """The exchanges of a route."""
+        return (each for each in exchanges_of(self) if each.first.route == route)
 
     @property
     def labelled(self) -> bool:
@@ -74,13 +63,6 @@ class CaptureReader(CaptureFiles):
     def unsealed(self) -> tuple[str, ...]:
         """Why files are not vouched for as a whole, a sentence each."""
         return tuple(f"{each.path.name} is not sealed: {each.unsealed}" for each in self.files if each.unsealed)
-
-    @property
-    def repeated(self) -> tuple[str, ...]:
-        """What is to be said of exchanges that came again, as far as was read."""
-        if not self.twice:
-            return ()
-        return (f"{counted(self.twice, 'exchange')} more than once in the files: each was counted once",)
 
     @property
     def unfinished(self) -> str:

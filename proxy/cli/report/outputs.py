@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from proxy import files
 from proxy.cli.report.junit import junit
 from proxy.cli.report.markdown import markdown
 from proxy.cli.report.page import page
@@ -40,10 +41,11 @@ FORMS: dict[str, Callable[[ReplayReport], bytes]] = {
 
 
 def write(report: ReplayReport, outputs: Outputs) -> None:
-    """Writes the forms that were asked for. Raises OSError."""
-    for form, path in asdict(outputs).items():
+    """Writes the forms that were asked for, each whole or not at all. Raises OSError."""
+    made = [(path, FORMS[form](report)) for form, path in asdict(outputs).items() if path is not None]
+    for path, body in made:
         if path == STDOUT:
-            sys.stdout.buffer.write(FORMS[form](report))
+            sys.stdout.buffer.write(body)
             sys.stdout.flush()
-        elif path is not None:
-            path.write_bytes(FORMS[form](report))
+        else:
+            files.put(path, body)

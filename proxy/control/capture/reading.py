@@ -30,6 +30,7 @@ from proxy.control.capture.format import (
     runs,
 )
 from proxy.control.capture.seal import SegmentCheck
+from proxy.control.capture.seen import SeenLegs
 
 MAX_LINE = 64 * 1024 * 1024
 """Bytes of a line: a record with two bodies of 256 KiB in base64 and heads of 64 KiB has about one MiB."""
@@ -51,6 +52,8 @@ class FileFacts(Struct, frozen=True):
     """Lines that a seal vouches for."""
     open: int
     """Lines of a segment without a seal: still written, or its writer was killed."""
+    segments: int
+    """Those of them that there are, the open one among them."""
     bare: int
     """Lines without a header: of a version before there were any, or made by hand."""
     cut: int
@@ -98,13 +101,14 @@ def facts_of(path: Path) -> FileFacts:
         header = check.header
         if header is not None and header not in headers and len(headers) < MAX_HEADERS:
             headers.append(header)
+    segments = len(check.seals) + bool(check.open)
     strata: dict[str, StratumCount] = {}
     for sealed in check.seals:
         for name, more in sealed.strata.items():
             known = strata.get(name, StratumCount(0, 0.0))
             strata[name] = StratumCount(known.taken + more.taken, known.weight + more.weight)
     return FileFacts(
-        path, check.sha256, lines, check.sealed, check.open, check.bare, cut, labels, tuple(headers), strata
+        path, check.sha256, lines, check.sealed, check.open, segments, check.bare, cut, labels, tuple(headers), strata
     )
 
 
@@ -134,18 +138,41 @@ def _refuse_foreign(line: bytes, path: Path) -> None:
 
 
 class CaptureFiles:
-    """Files of a capture, oldest first, held against their seals: `files` says what they are. `legs`, `labels` read
-    them, as often as one likes. Raises UnreadableLineError, OSError; so do these."""
+    """Files of a capture, oldest first, held against their seals. `legs`, `labels` read them, as often as one likes.
+    Raises UnreadableLineError, OSError; so do these.
+
+    - `files`: what they are
+    - `twice`: legs that came again, since files overlap, and were left out; as far as was read
+    """
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self.files = tuple(facts_of(path) for path in paths)
+        self.twice = 0
 
     def legs(self) -> Iterator[Captured]:
         """The legs in their order."""
         return (leg for legs in self.batches() for leg in legs)
 
     def batches(self) -> Iterator[list[Captured]]:
-        """The legs in their order, many at a time."""
+        """The legs in their order, each once, many at a time."""
+        self.twice = 0
+        if len(self.files) == 1 and self.files[0].segments <= 1 and not self.files[0].bare:
+            yield from self._read()  # a writer writes a leg once
+            return
+        seen = SeenLegs()
+        for legs in self._read():
+            yield seen.first(legs)
+            self.twice = seen.twice
+
+    @property
+    def repeated(self) -> tuple[str, ...]:
+        """What is to be said of legs that came again, as far as was read."""
+        if not self.twice:
+            return ()
+        records = "a record is" if self.twice == 1 else f"{self.twice:,} records are"
+        return (f"{records} in the files more than once, and counted once",)
+
+    def _read(self) -> Iterator[list[Captured]]:
         for facts in self.files:
             for number, count, lines in _runs_until(facts):
                 if count:

@@ -1,43 +1,48 @@
-"""Exchanges that have been read already, so that one which is in the files twice counts once.
+"""Legs that have been read already, so that one which is in the files twice counts once.
 
-A worker numbers its exchanges from 1, so those of one lie side by side: a bit for each, in pages. Bound: `MAX_PAGES`
-pages, 16 MiB, which 130 million exchanges in a row fill; then the page that was begun first is forgotten.
+A worker numbers its exchanges from 1, and has one leg of an exchange for each version and role, so those of a version
+and role lie side by side: a bit for each, in pages. Bound: `MAX_PAGES` pages, 16 MiB, which 130 million legs in a row
+fill; then the page that was begun first is forgotten.
 """
 
 from __future__ import annotations
 
-from proxy.contracts.leg_join import ExchangeKey, WorkerRun
+from proxy.control.capture.format import Captured
+
+Arm = tuple[int, str, str, str, str]
+"""The worker, its incarnation, the route, the version, the role."""
 
 PAGE_BITS = 15
-"""Numbers of exchanges of a page, as a power of two: 4 KiB."""
+"""Numbers of exchanges in a page, as a power of two: 4 KiB."""
 MAX_PAGES = 4096
 """Pages that are kept."""
 
 
-class SeenExchanges:
-    """`first` says of an exchange whether it comes for the first time.
+class SeenLegs:
+    """`first` gives those of some legs that come for the first time; `twice` is how many others there were."""
 
-    >>> seen = SeenExchanges()
-    >>> [seen.first(((0, "a"), number)) for number in (1, 2, 1, 100_000)]
-    [True, True, False, True]
-    """
-
-    __slots__ = ("_pages",)
+    __slots__ = ("_pages", "twice")
 
     def __init__(self) -> None:
-        self._pages: dict[tuple[WorkerRun, int], bytearray] = {}
+        self._pages: dict[tuple[Arm, int], bytearray] = {}
+        self.twice = 0
 
-    def first(self, key: ExchangeKey) -> bool:
-        """Whether it had not come yet; it has now."""
-        source, number = key
-        page = self._page((source, number >> PAGE_BITS))
+    def first(self, legs: list[Captured]) -> list[Captured]:
+        """Those that had not come yet; they have now."""
+        fresh = list(filter(self._is_first, legs))
+        self.twice += len(legs) - len(fresh)
+        return fresh
+
+    def _is_first(self, leg: Captured) -> bool:
+        number = leg.exchange
+        page = self._page(((leg.worker, leg.incarnation, leg.route, leg.version, leg.role), number >> PAGE_BITS))
         at, bit = (number & ((1 << PAGE_BITS) - 1)) >> 3, 1 << (number & 7)
         if page[at] & bit:
             return False
         page[at] |= bit
         return True
 
-    def _page(self, of: tuple[WorkerRun, int]) -> bytearray:
+    def _page(self, of: tuple[Arm, int]) -> bytearray:
         page = self._pages.get(of)
         if page is None:
             if len(self._pages) >= MAX_PAGES:

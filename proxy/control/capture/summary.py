@@ -71,6 +71,7 @@ class CaptureSummary:
         return {
             "files": [_described(each) for each in files.files],
             **{name: self._counts[name] for name in ("exchanges", "legs", "labels", "rare")},
+            "repeated": files.twice,
             "first": self.first,
             "last": self.last,
             "arms": [dict(zip(names, arm, strict=True)) | {"legs": n} for arm, n in sorted(self._arms.items())],

@@ -6,6 +6,7 @@ from itertools import islice
 from math import isfinite
 
 from proxy.contracts import histogram
+from proxy.contracts.outcome import Outcome, outcome_of
 from proxy.contracts.replay import (
     MAX_DISTRIBUTIONS,
     MAX_WORST,
@@ -43,6 +44,24 @@ def outcomes(judge: ReplayJudge) -> tuple[ArmOutcomes, ...]:
         )
         for arm, counts in judge.arms.items()
     )  # fmt: skip
+
+
+INSTEAD: dict[Outcome, str] = {"refused": "refused", "failed": "failed"}
+"""Outcomes that are told before what follows from them, such as disagreement with every answer."""
+
+
+def instead(judge: ReplayJudge) -> str:
+    """What the candidate did with half of the requests or more in place of answering them, as part of a sentence."""
+    counts = judge.arms.get("candidate")
+    if counts is None:
+        return ""
+    judged = counts.outcomes.total()
+    for outcome, verb in INSTEAD.items():
+        n = counts.outcomes[outcome]
+        if n and 2 * n >= judged:
+            codes = ", ".join(code for code in sorted(counts.codes) if outcome_of(code, True) == outcome)
+            return f"the candidate {verb} {n:,} of {judged:,} requests ({codes})"
+    return ""
 
 
 def agreement(judge: ReplayJudge) -> Agreement:

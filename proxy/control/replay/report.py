@@ -38,7 +38,7 @@ def report_of(
         settings=trial.section.digest,
         false_alarm=trial.guard.false_alarm,
         verdict=decision.outcome,
-        sentence=_sentence(decision, ending),
+        sentence=_sentence(decision, ending, findings.instead(judge)),
         needed=decision.needed if decision.outcome == "undecided" else None,
         ending=ending,
         counts=Counts(
@@ -61,11 +61,11 @@ def _is_answer(code: str) -> bool:
     return code.isdecimal() or status_of(code) is not None
 
 
-def _sentence(decision: Decision, ending: Ending) -> str:
-    if decision.outcome != "undecided":
-        return decision.sentence
-    began = "interrupted: " if ending == "interrupted" else ""
-    return f"{began}{decision.sentence}"
+def _sentence(decision: Decision, ending: Ending, instead: str) -> str:
+    """`instead`: what the candidate did in place of answering, where that is most of it."""
+    began = "interrupted: " if ending == "interrupted" and decision.outcome == "undecided" else ""
+    told = f"{instead}: " if instead and decision.outcome != "pass" else ""
+    return f"{began}{told}{decision.sentence}"
 
 
 def _notes(judge: ReplayJudge) -> tuple[str, ...]:
@@ -87,6 +87,8 @@ def _notes(judge: ReplayJudge) -> tuple[str, ...]:
         notes.append(
             f"the recorded answers are those of {', '.join(others)}; CONFIG's primary is {trial.section.primary}"
         )
+    if (candidate := judge.arms.get("candidate")) and (limited := candidate.codes["429"]):
+        notes.append(f"{limited:,} answers are 429, too many requests: a lower --concurrency, or a --pace, may do")
     if judge.profile_fault:
         notes.append(judge.profile_fault)
     return tuple(notes)

@@ -51,7 +51,7 @@ def test_an_exchange_that_is_in_files_twice_counts_once(tmp_path: Path) -> None:
     for _ in range(2):
         assert [each.key[1] for each in reader.exchanges("cancer")] == list(range(1, 9))
         assert reader.twice == 6
-    assert reader.repeated == ("6 exchanges more than once in the files: each was counted once",)
+    assert reader.repeated == ("6 records are in the files more than once, and counted once",)
 
 
 def test_exchanges_of_two_sidecars_and_of_other_routes_are_told_apart(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_files_that_overlap_count_once_and_it_is_said(config: Path, tmp_path: Pa
         code, shown, _ = replay(config, captured, url, *more)
     report = decode(place.read_bytes())
     assert code == 0 and report.counts.sent == 300
-    assert "note: 40 exchanges more than once in the files: each was counted once" in shown
+    assert "note: 40 records are in the files more than once, and counted once" in shown
     assert (report.image, report.lineage.commit) == (image, "newer")
 
 

@@ -95,6 +95,18 @@ def test_a_leg_that_cannot_be_read_is_told_with_its_line(tmp_path: Path) -> None
         list(CaptureFiles([path]).batches())
 
 
+def test_files_that_overlap_give_each_leg_once(tmp_path: Path) -> None:
+    """Copies of a file made at two times; and a file behind itself, as `cat` makes it."""
+    early, late, both = tmp_path / "early", tmp_path / "late", tmp_path / "both"
+    early.write_bytes(b"".join(segment(6)[:4]))
+    late.write_bytes(WHOLE)
+    both.write_bytes(WHOLE * 2)
+    for paths, twice in (([early, late], 3), ([both], 6), ([late], 0)):
+        files = CaptureFiles(paths)
+        assert [leg.exchange for leg in files.legs()] == list(range(6))
+        assert files.twice == twice and bool(files.repeated) == bool(twice)
+
+
 def test_files_of_before_are_read_and_say_so(tmp_path: Path) -> None:
     path = written(tmp_path, b"".join(legs(3)))
     facts = facts_of(path)

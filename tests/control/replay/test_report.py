@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from proxy.contracts.replay import CaptureFacts, Ending, ReplayReport, Run, decode, encode, settled
+from proxy.contracts.settings import Guard, Limit
 from proxy.control.replay.asking import NO_INFERENCE, LiveAnswer, Replayed
 from proxy.control.replay.judge import ReplayJudge
 from proxy.control.replay.report import report_of
@@ -79,3 +82,25 @@ def test_calls_that_ended_with_any_status_are_answered() -> None:
     report = reported(judge)
     assert (report.counts.sent, report.counts.answered, report.counts.lost) == (12, 8, 4)
     assert report.outcomes[-1].codes == {"grpc:0": 4, "grpc:12": 4, "reset": 4}
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(429, "refused 10 of 10 requests (429)"), (503, "failed 10 of 10 requests (503)"), (0, "reset")],
+)
+def test_what_the_candidate_did_in_place_of_answering_comes_first(status: int, told: str) -> None:
+    """It is no disagreement about answers."""
+    alone = Guard({"disagreement": Limit(max=0.02)}, 0.01)
+    judge = ReplayJudge(trial(release=None, guard=alone))
+    for number in range(10):
+        judge.take(Replayed(exchange(number), live(b"{}", status, failure="" if status else "reset")))
+    report = reported(judge)
+    assert report.sentence.startswith("the candidate ") and told in report.sentence.partition(": ")[0]
+    assert any("429, too many requests" in note for note in report.notes) == (status == 429)
+
+
+def test_a_candidate_that_answers_is_told_by_its_answers() -> None:
+    judge = ReplayJudge(trial())
+    for number in range(60):
+        judge.take(Replayed(exchange(number), live(other(number), 200 if number % 3 else 500)))
+    assert not reported(judge).sentence.startswith("the candidate")
