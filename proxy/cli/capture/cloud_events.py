@@ -1,12 +1,16 @@
-"""Request logs of KServe and Seldon, a CloudEvent a line: a request and an answer with the same id.
+"""Request logs of KServe and Seldon, a CloudEvent a row: a request and an answer that belong together.
 
-| form | what stands in a line |
+| form | what stands in a row |
 |---|---|
 | structured | the attributes and `data`, or `data_base64`, side by side |
 | binary | `headers` with `ce-id`, `ce-type` …, and the body as `body`, `data` or `payload` |
-| of an index | `request` and `response`, each with its `payload`, as Seldon's logger stores both in one document |
+| by Kafka | `headers` with `type` and `requestid`, and the body as `value` or as before (Seldon) |
+| of a store | as KServe's logger fills buckets: `ReqType`, `Id`, `Bytes`; in Parquet `req_type`, `id`, `bytes` |
+| of an index | `request` and `response`, each with its `payload`, as Seldon's logger stores or a search finds them |
 
-An answer comes after its request, and not after `MAX_WAITING` others.
+Request and answer have one id: `requestid` where there is one (each event of Seldon has an `id` of its own, and each
+node of a graph its `modelid`), else `id`. Either may come first, with not more than `MAX_WAITING` others between them.
+A batch is in an index once for each of its items: it is one request.
 """
 
 from __future__ import annotations
@@ -22,16 +26,19 @@ import orjson
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from proxy.cli.capture.columns import UnusableRows, objects_of
+from proxy.cli.capture.columns import UnusableRows, rows_of
 from proxy.cli.capture.requests import JSON_FIELDS, ForeignExchange
 
 MAX_WAITING = 10_000
-"""Requests that wait for their answers."""
+"""Events that wait for the other one, and requests that are remembered."""
 
 REQUEST, ANSWER = "inference.request", "inference.response"
 """Ends of the types of events: `org.kubeflow.serving.…` by KServe, `io.seldon.serving.…` by Seldon."""
 
-BODIES = ("data", "body", "payload")
+BODIES = ("data", "body", "payload", "value")
+
+Key = tuple[str, str]
+"""What request and answer have in common: the id, and the node of a graph."""
 
 
 class Skipped(Struct):
@@ -46,6 +53,7 @@ class Skipped(Struct):
 
 class _Event(Struct, frozen=True):
     id: str
+    node: str
     type: str
     at: float
     model: str
@@ -54,29 +62,80 @@ class _Event(Struct, frozen=True):
 
 
 def exchanges_of_events(path: Path, model: str, skipped: Skipped, to: str = "") -> Iterator[ForeignExchange]:
-    """The exchanges of a log, in the order of their requests' answers; requests without one at last. `to`: their path.
-    Raises UnusableRows, OSError."""
-    waiting: dict[str, ForeignExchange] = {}
-    for where, row in objects_of(path):
+    """The exchanges of a log, in the order in which both events were there; requests without an answer at last. `to`:
+    their path. Raises UnusableRows, OSError."""
+    pairs = _Pairs(skipped)
+    for where, row in rows_of(path):
         try:
             events = list(_events(row))
-        except (ValueError, TypeError, Error) as error:
+        except (ValueError, TypeError, KeyError, Error) as error:
             raise UnusableRows(f"{where}: {error}") from error
         if not events:
             raise UnusableRows(f"{where}: no CloudEvent of a request log")
         for event in events:
-            if event.type.endswith(REQUEST):
-                waiting[event.id] = _asked(event, model, to)
-                if len(waiting) > MAX_WAITING:
-                    yield waiting.pop(next(iter(waiting)))
-            elif not event.type.endswith(ANSWER):
-                skipped.note(f"events of type {event.type}")
-            elif (asked := waiting.pop(event.id, None)) is None:
-                skipped.note("answers without a request")
+            yield from (_exchange(*pair, model, to) for pair in pairs.take(event))
+    yield from (_exchange(*pair, model, to) for pair in pairs.rest())
+
+
+Pair = tuple[_Event, _Event | None]
+
+
+class _Pairs:
+    """Requests with their answers; what has no partner waits."""
+
+    def __init__(self, skipped: Skipped) -> None:
+        self._skipped = skipped
+        self._asked: dict[Key, _Event] = {}
+        self._answered: dict[Key, _Event] = {}
+        self._done: dict[Key, None] = {}
+
+    def take(self, event: _Event) -> Iterator[Pair]:
+        """The pairs that are whole with it, or wait no longer."""
+        key = event.id, event.node
+        if not event.type.endswith((REQUEST, ANSWER)):
+            self._skipped.note(f"events of type {event.type}")
+        elif key in self._done:
+            self._skipped.note("events of a request that came before, as items of a batch have")
+        elif event.type.endswith(REQUEST):
+            answer = self._answered.pop(key, None)
+            if answer is None:
+                self._asked[key] = event
+                yield from self._without_answer(MAX_WAITING)
             else:
-                total = max(event.at - asked.started, 0.0) if event.at and asked.started else 0.0
-                yield replace(asked, answer=event.body, total=total)
-    yield from waiting.values()
+                yield self._paired(key, event, answer)
+        elif (asked := self._asked.pop(key, None)) is not None:
+            yield self._paired(key, asked, event)
+        else:
+            self._answered[key] = event
+            self._without_request(MAX_WAITING)
+
+    def rest(self) -> Iterator[Pair]:
+        """Those without a partner; no event comes any more."""
+        self._without_request(0)
+        yield from self._without_answer(0)
+
+    def _paired(self, key: Key, asked: _Event, answer: _Event) -> Pair:
+        self._done[key] = None
+        if len(self._done) > MAX_WAITING:
+            del self._done[next(iter(self._done))]
+        return asked, answer
+
+    def _without_answer(self, most: int) -> Iterator[Pair]:
+        while len(self._asked) > most:
+            yield self._asked.pop(next(iter(self._asked))), None
+
+    def _without_request(self, most: int) -> None:
+        while len(self._answered) > most:
+            del self._answered[next(iter(self._answered))]
+            self._skipped.note("answers without a request")
+
+
+def _exchange(asked: _Event, answer: _Event | None, model: str, to: str) -> ForeignExchange:
+    found = _asked(asked, model, to)
+    if answer is None:
+        return found
+    total = max(answer.at - asked.at, 0.0) if answer.at and asked.at else 0.0
+    return replace(found, answer=answer.body, total=total)
 
 
 def _asked(event: _Event, model: str, to: str) -> ForeignExchange:
@@ -99,8 +158,10 @@ def _path(body: bytes, model: str) -> str:
 
 
 def _events(row: Mapping[str, Any]) -> Iterator[_Event]:
+    if isinstance(row.get("_source"), dict):
+        row = {"_id": row.get("_id")} | row["_source"]
     headers = row.get("headers")
-    if isinstance(headers, dict) and any(name.lower() == "ce-type" for name in headers):
+    if isinstance(headers, dict) and any(name.lower() in ("ce-type", "type") for name in headers):
         attributes = {name.lower().removeprefix("ce-"): _first(value) for name, value in headers.items()}
         attributes["datacontenttype"] = attributes.get("content-type", "application/json")
         yield _event(attributes, next((row[name] for name in BODIES if name in row), None))
@@ -109,8 +170,21 @@ def _events(row: Mapping[str, Any]) -> Iterator[_Event]:
             yield _event(row, b64decode(row["data_base64"], validate=True))
         else:
             yield _event(row, row.get("data"))
-    elif isinstance(row.get("request"), dict):
+    elif isinstance(kind := row.get("ReqType") or row.get("req_type"), str):
+        yield _of_store(row, kind)
+    elif isinstance(row.get("request"), dict) or isinstance(row.get("response"), dict):
         yield from _of_index(row)
+
+
+def _of_store(row: Mapping[str, Any], kind: str) -> _Event:
+    body = row["Bytes"] if "Bytes" in row else row["bytes"]
+    attributes = {
+        "id": row.get("Id") or row.get("id"),
+        "type": kind,
+        "inferenceservicename": row.get("InferenceService") or row.get("inference_service"),
+        "datacontenttype": row.get("ContentType") or row.get("content_type"),
+    }
+    return _event(attributes, b64decode(body, validate=True) if isinstance(body, str) else body)
 
 
 def _of_index(row: Mapping[str, Any]) -> Iterator[_Event]:
@@ -118,7 +192,12 @@ def _of_index(row: Mapping[str, Any]) -> Iterator[_Event]:
         inner = row.get(side)
         if isinstance(inner, dict) and "payload" in inner:
             name = row.get("RequestId") or row.get("request_id") or inner.get("ce-id") or row.get("_id") or "1"
-            attributes = {"id": name, "type": kind, "time": inner.get("ce-time") or row.get("@timestamp")}
+            attributes = {
+                "id": name,
+                "type": kind,
+                "time": inner.get("ce-time") or row.get("@timestamp"),
+                "inferenceservicename": row.get("Ce-Inferenceservicename"),
+            }
             yield _event(attributes, inner["payload"])
 
 
@@ -133,8 +212,12 @@ def _event(attributes: Mapping[str, Any], data: Any) -> _Event:
     media = attributes.get("datacontenttype") or "application/json"
     fields = b"content-type: %b\r\n" % str(media).encode("ascii") if media != "application/json" else JSON_FIELDS
     model = attributes.get("inferenceservicename") or attributes.get("modelid") or ""
+    name = attributes.get("requestid") or attributes.get("id")
+    if not name:
+        raise ValueError("an event without an id")
+    when = _when(attributes.get("time"))
     return _Event(
-        str(attributes["id"]), str(attributes["type"]), _when(attributes.get("time")), str(model), fields, body
+        str(name), str(attributes.get("modelid") or ""), str(attributes["type"]), when, str(model), fields, body
     )
 
 

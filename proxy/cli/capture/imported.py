@@ -23,7 +23,19 @@ from proxy.control.capture.seal import OpenSegment
 
 ImportForm = Literal["auto", "export", "rows", "perf-analyzer", "cloudevents"]
 
-EVENT_NAMES = (frozenset(("type", "id")), frozenset(("headers",)), frozenset(("request", "response")))
+EVENT_NAMES = tuple(
+    map(
+        frozenset,
+        (
+            ("type", "id"),
+            ("headers",),
+            ("request", "response"),
+            ("_source",),
+            ("ReqType", "Bytes"),
+            ("req_type", "bytes"),
+        ),
+    )
+)
 """Members by which a line is one of a request log."""
 
 
@@ -69,7 +81,7 @@ def form_of(path: Path) -> ImportForm:
     _, first = next(iter(rows_of(path)), ("", {}))
     if "raw" in first:
         return "export"
-    if path.suffix in (".jsonl", ".ndjson") and any(names <= first.keys() for names in EVENT_NAMES):
+    if path.suffix != ".csv" and any(names <= first.keys() for names in EVENT_NAMES):
         return "cloudevents"
     return "rows"
 

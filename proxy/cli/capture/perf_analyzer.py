@@ -2,11 +2,13 @@
 
 `{"data": [STEP, [STEP, …], …], "validation_data": …}`: a step is an object of tensors by name; the steps of a list go
 one after the other. A tensor is its values in row-major order, `{"content": values, "shape": […]}` or `{"b64": bytes}`.
-A step `{"payload": [body]}` is a body. Datatypes are those of the model's configuration, which is not in the file.
+Raw bytes of texts have the length before each (`<I`). A step `{"payload": [body]}` is a body; one of `ipc_stream` names
+a program that makes the request, and is refused. Datatypes are in the model's configuration, and not in the file.
 """
 
 from __future__ import annotations
 
+import struct
 from base64 import b64decode
 from binascii import Error
 from collections.abc import Iterator, Mapping
@@ -24,6 +26,10 @@ from proxy.payload.reading import Unreadable, flatten
 
 MAX_FILE = 1 << 28
 """Bytes of a file, which is one document: 256 MiB."""
+
+
+LENGTH = struct.Struct("<I")
+"""Before each text of a raw tensor of BYTES."""
 
 
 class TensorTypes(Struct, frozen=True):
@@ -68,6 +74,8 @@ def _exchange(
 ) -> ForeignExchange:
     if isinstance(step.get("payload"), list) and len(step["payload"]) == 1:
         return ForeignExchange(to or "/v1/chat/completions", orjson.dumps(step["payload"][0]), answer)
+    if "ipc_stream" in step:
+        raise ValueError("ipc_stream: a program makes this request, and it is not run")
     raw: dict[str, bytes] = {}
     tensors = [_tensor(name, value, types.of(name), raw) for name, value in step.items()]
     body, fields = inference(tensors, raw)
@@ -83,13 +91,24 @@ def _tensor(name: str, value: Any, datatype: str, raw: dict[str, bytes]) -> dict
             raise ValueError(f"{name}: raw bytes need a datatype: --datatype {name}=FP32")
         data = b64decode(content["b64"], validate=True)
         if datatype == "BYTES":
-            data = text_tensor(data)
-        count = 1 if datatype == "BYTES" else len(data) // WIDTHS[datatype]
+            count = _texts(data)
+            data, count = (data, count) if count else (text_tensor(data), 1)
+        else:
+            count = len(data) // WIDTHS[datatype]
         raw[name] = data
         size = {"binary_data_size": len(data)}
         return {"name": name, "shape": shape or [1, count], "datatype": datatype, "parameters": size}
     values = flatten(content if isinstance(content, list) else [content])
     return tensor(name, values, shape or [1, len(values)], datatype)
+
+
+def _texts(data: bytes) -> int:
+    """Texts with their lengths before them that the bytes are; 0: they are none."""
+    at = count = 0
+    while at + LENGTH.size <= len(data):
+        at += LENGTH.size + LENGTH.unpack_from(data, at)[0]
+        count += 1
+    return count if at == len(data) else 0
 
 
 def _answer(step: Mapping[str, Any], model: str, types: TensorTypes) -> bytes | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +41,37 @@ def test_a_payload_is_a_body(tmp_path: Path) -> None:
     assert (found.path, json.loads(found.request)["model"]) == ("/v1/chat/completions", "m")
 
 
+def test_inputs_of_the_forms_that_the_tool_takes(tmp_path: Path) -> None:
+    """Sequences, shapes of variable tensors, raw bytes of numbers and of texts: in the shapes of docs/input_data.md of
+    github.com/triton-inference-server/perf_analyzer."""
+    texts = b"".join(struct.pack("<I", len(text)) + text for text in (b"yes", b"", b"no"))
+    raw = {"b64": b64encode(struct.pack("<3f", 0.5, 1.5, 2.5)).decode()}
+    document = {
+        "data": [
+            [{"X": {"content": [1, 2, 3, 4], "shape": [2, 2]}}, {"X": {"content": [1, 2, 3, 4]}}],
+            [{"X": {"content": raw, "shape": [3]}, "S": {"content": {"b64": b64encode(texts).decode()}, "shape": [3]}}],
+            [{"S": ["one"]}],
+        ]
+    }
+    square, flat, binary, text = read(tmp_path, document, S="BYTES")
+    assert [json.loads(each.request)["inputs"][0]["shape"] for each in (square, flat, text)] == [[2, 2], [1, 4], [1, 1]]
+    found = read_request(Body(binary.request, binary.request_fields.lower(), DEFAULT_ANALYSIS))
+    assert [list(tensor.data) for tensor in found.tensors] == [[0.5, 1.5, 2.5], ["yes", "", "no"]]
+
+
+@pytest.mark.parametrize("data", [b"\xff\xd8\xff\xe0 a picture", b""])
+def test_bytes_that_are_no_texts_with_lengths_are_one(tmp_path: Path, data: bytes) -> None:
+    (found,) = read(tmp_path, {"data": [{"S": {"b64": b64encode(data).decode()}}]}, S="BYTES")
+    assert found.request.endswith(struct.pack("<I", len(data)) + data)
+
+
 @pytest.mark.parametrize(
     ("document", "why"),
     [
         ({"a": 1}, 'no list "data"'),
         ({"data": [1]}, "no object of tensors"),
         ({"data": [{}]}, "no object of tensors"),
+        ({"data": [{"ipc_stream": "python3 make.py"}]}, "step 1: ipc_stream: a program"),
         ({"data": [{"A": {"b64": "*"}}]}, "step 1: "),
         ({"data": [{"A": [1]}, {"A": {"content": {"x": 1}}}]}, "step 2: "),
     ],
