@@ -189,13 +189,13 @@ def duration(seconds: float | None) -> str:
 
 
 def percents(shares: Mapping[str, float], primary: str) -> str:
-    """Parts of the traffic, the primary's last: of the others one wants to know first.
+    """Parts of the traffic: those of others than the primary, which has the rest, where there are any.
 
-    >>> percents({"v1": 90.0, "v2": 10.0}, "v1")
-    '10 v2, 90 v1'
+    >>> percents({"v1": 90.0, "v2": 10.0}, "v1"), percents({"v1": 100.0}, "v1")
+    ('10 v2', '100 v1')
     """
-    ordered = sorted(shares.items(), key=lambda each: each[0] == primary)
-    return ", ".join(f"{share:.4g} {version}" for version, share in ordered)
+    others = {version: share for version, share in shares.items() if version != primary and share > 0.0}
+    return ", ".join(f"{share:.4g} {version}" for version, share in (others or shares).items())
 
 
 def spark(values: Sequence[float | None], width: int, drawn: bool) -> str:

@@ -30,6 +30,7 @@ class Screen:
         self._away: tuple[float, str] | None = None
         self._scroll = 0
         self._room = LEAST
+        self._part = ""
 
     def took(self, picture: Seen) -> None:
         """A newer picture."""
@@ -87,7 +88,7 @@ class Screen:
         """As many lines as there is room for. `now`: Unix seconds, as of `missed`."""
         top = self._top(width, now)
         body = self._body(width, height - len(top) - 1, blocks)
-        foot = plain(FOOT_ONE if self.open else FOOT_ALL, width, "dim")
+        foot = plain((FOOT_ONE if self.open else FOOT_ALL) + self._part, width, "dim")
         return [*top, *body, *[plain("", width)] * (height - len(top) - len(body) - 1), foot][:height]
 
     def whole(self, width: int, now: float) -> list[Row]:
@@ -106,6 +107,7 @@ class Screen:
         return [head, plain(f"no figures of the admin API since {ago}: {why}{of}", width, "bad")]
 
     def _body(self, width: int, height: int, blocks: bool) -> list[Row]:
+        self._part = ""
         if self.picture is None:
             return []
         return self._route(width, height, blocks) if self.open else self._list(width, height)
@@ -118,6 +120,7 @@ class Screen:
         rows = one_route.rows(self.picture, route, one_route.Drawing(width, blocks))
         self._room = max(height - 1, 1)
         self._scroll = min(self._scroll, max(len(rows) - height, 0))
+        self._part = _part("lines", self._scroll, height, len(rows))
         return rows[self._scroll : self._scroll + max(height, 0)]
 
     def _list(self, width: int, height: int) -> list[Row]:
@@ -130,7 +133,17 @@ class Screen:
         room = min(max(height - 1 - len(below), LEAST), len(names))
         self._room = max(room - 1, 1)
         first = self._first(names, room)
+        self._part = _part("routes", first, room, len(names))
         return [*all_routes.rows(picture, names[first : first + room], self.chosen, width), *below][: max(height, 0)]
+
+
+def _part(what: str, first: int, room: int, of: int) -> str:
+    """Which of them are shown, where that is not all.
+
+    >>> _part("routes", 9, 16, 50), _part("routes", 0, 16, 5)
+    (' | routes 10-25 of 50', '')
+    """
+    return f" | {what} {first + 1}-{min(first + room, of)} of {of}" if of > room else ""
 
 
 def _sidecar(picture: Seen | None) -> str:

@@ -40,7 +40,12 @@ def chosen(screen: Screen) -> str:
 def test_the_head_says_what_is_looked_at_and_the_foot_what_can_be_pressed() -> None:
     lines = shown(screen_of(many()))
     assert lines[0] == HEAD
-    assert lines[-1].startswith("q quit")
+    assert lines[-1].startswith("q quit") and lines[-1].endswith(" of 30")
+    listed = [line for line in lines if line[2:3] == "r" and line[2:7] != "route"]
+    assert f"routes 1-{len(listed)} of 30" in lines[-1]
+    assert "routes" not in shown(screen_of(many(3)))[-1].partition("|")[2]
+    low = shown(screen_of(picture(), "fraud"), height=8)
+    assert "lines 1-" in low[-1]
     assert len(lines) == 24
 
 
