@@ -24,6 +24,7 @@ from proxy.contracts.worker_args import LISTEN_BACKLOG, WorkerArgs
 from proxy.dataplane.descriptors import Descriptors
 from proxy.dataplane.dialing import ServerDialer
 from proxy.dataplane.fronts import Fronts
+from proxy.dataplane.h2.connection import TURN
 from proxy.dataplane.h2.downstream import take_over
 from proxy.dataplane.live import Registry
 from proxy.dataplane.lookups import Lookups
@@ -76,6 +77,7 @@ class Worker:
     async def run(self) -> int:
         """Serves until told to stop; the process's exit code."""
         loop, times = asyncio.get_running_loop(), self._timings
+        TURN.begin(loop.call_soon)
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # a terminal's Ctrl-C is the supervisor's to handle
         for unheeded in (signal.SIGHUP, signal.SIGUSR1):
@@ -99,6 +101,7 @@ class Worker:
         for task in tasks:
             task.cancel()
         loop.remove_reader(self._args.lifeline_fd)
+        TURN.begin(None)
         return 0
 
     async def _first_table(self) -> None:

@@ -1,7 +1,7 @@
 """An engine on a socket: when bytes are read, and when what it has to say is written.
 
-1. What streams say while bytes are read is written once they all have been handed over: the answers of one read leave
-   in one write, to each client. Said at any other time it is written at once.
+1. What streams say is written once in a turn of the loop: the requests of many clients that were read together leave in
+   one write, to each server, and answers likewise. A turn that reads much writes in between (`MOST_READS`, `MOST_READ`).
 2. A socket that does not take more gets no more: the rest stays in the engine, where it counts for its streams.
 """
 
@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Final, cast
 
 from proxy.dataplane.h1.narrow import narrow
+from proxy.dataplane.turns import Soon
 from proxy.dataplane.unexpected import unexpected
 from proxy.http2.bounds import Http2Bounds
 from proxy.http2.codes import Http2Error
@@ -19,20 +20,58 @@ from proxy.http2.engine import Http2Engine
 from proxy.http2.outbound import MOST
 
 
-class Turn:
-    """The read that is being handed over, if any: `depth` of reads within each other, and who has something to say."""
+MOST_READS: Final = 32
+"""Reads until what was said in them is written: what more would spare is little, and peers wait for it."""
 
-    __slots__ = ("depth", "waiting")
+MOST_READ: Final = 64 * 1024
+"""Bytes of reads until then: larger bodies gain nothing by waiting, and take memory."""
+
+
+class Turn:
+    """The turn of the loop: who has something to say, since so many `reads` of `size` bytes.
+
+    `begin` says what calls something once all that is ready was read; None: nothing does, and a turn ends with its read.
+
+    - `depth`: of reads within each other
+    """
+
+    __slots__ = ("_asked", "_size", "_soon", "depth", "reads", "waiting")
 
     def __init__(self) -> None:
         self.depth = 0
+        self.begin(None)
+
+    def begin(self, soon: Soon | None) -> None:
+        """From now on turns are those of another loop."""
+        self._soon, self._asked = soon, False
+        self.reads = self._size = 0
         self.waiting: list[Http2Connection] = []
 
-    def ended(self) -> None:
-        """A read was handed over."""
+    def wants(self, connection: Http2Connection) -> None:
+        """`connection` has something to say."""
+        self.waiting.append(connection)
+        if not self._asked and self._soon is not None:
+            self._asked = True
+            self._soon(self.over)
+        elif self._soon is None and not self.depth:
+            self.write()
+
+    def ended(self, size: int) -> None:
+        """A read of so many bytes was handed over."""
         self.depth -= 1
-        if self.depth:
-            return
+        self.reads += 1
+        self._size += size
+        if not self.depth and (self._soon is None or self.reads >= MOST_READS or self._size >= MOST_READ):
+            self.write()
+
+    def over(self) -> None:
+        """What was ready was read."""
+        self._asked = False
+        self.write()
+
+    def write(self) -> None:
+        """Lets all write who have something to say."""
+        self.reads = self._size = 0
         waiting, self.waiting = self.waiting, []
         for each in waiting:
             each.write()
@@ -97,7 +136,7 @@ class Http2Connection(Http2Engine, asyncio.Protocol):
         finally:
             self.feeding = False
             self.changed()
-            TURN.ended()
+            TURN.ended(len(data))
 
     def eof_received(self) -> bool:
         return False
@@ -111,11 +150,10 @@ class Http2Connection(Http2Engine, asyncio.Protocol):
 
     def changed(self) -> None:
         """There may be something to write."""
-        if not TURN.depth:
-            self.write()
-        elif not self._said:
+        if not self._said:
             self._said = True
-            TURN.waiting.append(self)
+            if not self._writing:
+                TURN.wants(self)
 
     def write(self) -> None:
         """Writes what there is, as far as the socket takes it. Raises nothing. What is said meanwhile, by streams that

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from proxy.contracts.build import build
-from proxy.dataplane.h2.connection import TURN, Http2Connection, Waiter
+from proxy.dataplane.h2.connection import MOST_READ, MOST_READS, TURN, Http2Connection, Waiter
 from proxy.http2.bounds import Http2Bounds
 from proxy.http2.codes import Http2Error
 
@@ -100,6 +101,44 @@ def test_what_another_connection_is_told_meanwhile_leaves_with_it(socket: Socket
     first.ping()
     first.changed()
     assert len(socket.writes) == 2  # at any other time at once
+
+
+def test_what_was_read_in_one_turn_of_the_loop_leaves_in_one_write(socket: Socket) -> None:
+    later: list[Callable[[], None]] = []
+    connections = [begun(each) for each in (socket, Socket())]
+    TURN.begin(later.append)
+    try:
+        for each in connections:
+            each.data_received(HELLO)
+            each.data_received(b"")
+            each.changed()
+        assert len(socket.writes) == 1 and len(later) == 1
+        later.pop()()
+        assert len(socket.writes) == 2
+        connections[0].ping()
+        connections[0].changed()
+        assert len(socket.writes) == 2 and len(later) == 1
+        later.pop()()
+        assert len(socket.writes) == 3 and TURN.waiting == []
+    finally:
+        TURN.begin(None)
+
+
+@pytest.mark.parametrize("reads", [[bytes(1)] * (MOST_READS - 1), [bytes(MOST_READ)]])
+def test_a_turn_that_reads_much_writes_in_between(socket: Socket, reads: list[bytes]) -> None:
+    later: list[Callable[[], None]] = []
+    connection = begun(socket)
+    TURN.begin(later.append)
+    try:
+        connection.data_received(HELLO)
+        for data in reads:
+            assert len(socket.writes) == 1
+            connection.data_received(data)
+        assert len(socket.writes) == 2 and len(later) == 1
+        later.pop()()  # it finds nothing
+        assert len(socket.writes) == 2
+    finally:
+        TURN.begin(None)
 
 
 def test_a_socket_that_does_not_take_more_gets_no_more(socket: Socket) -> None:
