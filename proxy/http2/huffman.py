@@ -1,7 +1,8 @@
-"""The code in which HPACK writes strings (RFC 7541 §5.2 and appendix B), read by an automaton of half bytes.
+"""The code in which HPACK writes strings (RFC 7541 §5.2 and appendix B), read by an automaton of bytes.
 
-The code is canonical: its lengths say all. A state of the automaton is a place in the tree of codes; a half byte leads
-from one to another and completes at most one symbol, since no code is shorter than five bits.
+The code is canonical: its lengths say all. A state of the automaton is a place in the tree of codes; a byte leads from
+one to another and completes at most two symbols, since no code is shorter than five bits. What a byte does at a place
+is found out when it first comes: of 65,536 such steps traffic takes some thousands, and all are four megabytes.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ _LENGTHS: Final = (
 _END: Final = 256
 """The symbol that no string may have in full; its beginning fills the last byte."""
 
-_SYMBOL_SHIFT: Final = 9
 _FAILED: Final = -1
+_FULL: Final = -2 - _END
 
 
 def _lengths() -> list[int]:
@@ -52,30 +53,68 @@ def _tree() -> list[list[int]]:
     return nodes
 
 
-def _step(nodes: list[list[int]], state: int, half: int) -> int:
-    """Where four bits lead: the next state, and the symbol plus one that they complete, shifted; -1: nowhere."""
-    symbol = 0
-    for place in (3, 2, 1, 0):
-        state = nodes[state][half >> place & 1]
-        if state == -2 - _END:
-            return _FAILED
-        if state <= -2:
-            symbol, state = -1 - state, 0
-    return symbol << _SYMBOL_SHIFT | state
-
-
-def _ends(nodes: list[list[int]]) -> frozenset[int]:
-    """States in which a string may end: less than a byte of ones is left."""
-    ends, state = [0], 0
-    for _ in range(7):
-        state = nodes[state][1]
-        ends.append(state)
-    return frozenset(ends)
-
-
 _NODES: Final = _tree()
-_STEPS: Final[list[int]] = [_step(_NODES, state, half) for state in range(len(_NODES)) for half in range(16)]
-_ENDS: Final = _ends(_NODES)
+
+
+class HuffmanPlace:
+    """A place in the tree of codes at which a byte begins.
+
+    - `ends`: a string may end there, since less than a byte of ones is left (RFC 7541 §5.2)
+    - `steps`: those that were found out, by byte
+    """
+
+    __slots__ = ("_node", "ends", "steps")
+
+    def __init__(self, node: int, ends: bool) -> None:
+        self._node, self.ends = node, ends
+        self.steps: list[HuffmanStep | None] = [None] * 256
+
+    def step(self, byte: int) -> HuffmanStep:
+        """Where a byte leads from here."""
+        node, symbols = self._node, b""
+        for place in range(7, -1, -1):
+            if node >= 0:
+                node = _NODES[node][byte >> place & 1]
+            if node <= -2 and node != _FULL:
+                symbols, node = symbols + bytes([-2 - node]), 0
+        made = HuffmanStep(symbols, _place(node) if node >= 0 else NOWHERE)
+        self.steps[byte] = made
+        return made
+
+
+class HuffmanStep:
+    """What a byte means at a place: the symbols that it completes, at most two, and the place to which it leads."""
+
+    __slots__ = ("place", "symbols")
+
+    def __init__(self, symbols: bytes, place: HuffmanPlace) -> None:
+        self.symbols, self.place = symbols, place
+
+
+def _place(node: int) -> HuffmanPlace:
+    place = _places.get(node)
+    if place is None:
+        place = _places[node] = HuffmanPlace(node, node in _ENDS)
+    return place
+
+
+def _ends() -> list[int]:
+    """Nodes at which a string may end."""
+    ends, node = [0], 0
+    for _ in range(7):
+        node = _NODES[node][1]
+        ends.append(node)
+    return ends
+
+
+_ENDS: Final = _ends()
+
+NOWHERE: Final = HuffmanPlace(_FAILED, False)
+"""Where no code leads; nothing leads on from there."""
+
+_places: Final[dict[int, HuffmanPlace]] = {}
+
+START: Final = _place(0)
 
 
 def decoded(data: bytes) -> bytes | None:
@@ -84,18 +123,11 @@ def decoded(data: bytes) -> bytes | None:
     >>> decoded(bytes.fromhex("f1e3c2e5f23a6ba0ab90f4ff"))
     b'www.example.com'
     """
-    steps = _STEPS
-    state, symbols = 0, []
+    place, symbols = START, []
     for byte in data:
-        step = steps[state << 4 | byte >> 4]
-        if step < 0:
-            return None
-        if step >> _SYMBOL_SHIFT:
-            symbols.append((step >> _SYMBOL_SHIFT) - 1)
-        step = steps[(step & 511) << 4 | byte & 15]
-        if step < 0:
-            return None
-        if step >> _SYMBOL_SHIFT:
-            symbols.append((step >> _SYMBOL_SHIFT) - 1)
-        state = step & 511
-    return bytes(symbols) if state in _ENDS else None
+        step = place.steps[byte]
+        if step is None:
+            step = place.step(byte)
+        symbols.append(step.symbols)
+        place = step.place
+    return b"".join(symbols) if place.ends else None
