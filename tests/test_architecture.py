@@ -264,7 +264,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         },
         "h2": {
             *("assign", "client_ports", "endpoints", "exchange", "h1", "introduction", "local_fault", "members"),
-            *("memory", "ports", "shared", "states", "trust", "unexpected"),
+            *("memory", "ports", "shared", "states", "trust", "turns", "unexpected"),
         },
         "dialing": {
             *(

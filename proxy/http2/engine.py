@@ -53,7 +53,8 @@ class Http2Engine(Http2Inbound):
 
     def __init__(self, client: bool, bounds: Http2Bounds) -> None:
         super().__init__(client, bounds)
-        self._decoder = HpackReader(bounds.fields * HARD, bounds.head * HARD)
+        # A server's connection carries calls of many clients, and what a block can cost is bounded by its frames.
+        self._decoder = HpackReader(bounds.fields * HARD, bounds.head * HARD, client)
         self._gathered: dict[int, list[bytes]] = {}
         self._pieces = 0
         self.heading = HeaderBlock()
@@ -203,11 +204,11 @@ class Http2Engine(Http2Inbound):
             else:
                 self._break(stream, STREAM_CLOSED)
             return
-        if not stream.heard:
-            raise Http2Error(PROTOCOL_ERROR, "a body comes before its head")
         stream.left -= length
-        if stream.left < 0:
-            raise Http2Error(FLOW_CONTROL_ERROR, "more has come than the window of a stream")
+        if not stream.heard or stream.left < 0:
+            self._give_back(length - size + len(data))
+            self._break(stream, FLOW_CONTROL_ERROR if stream.heard else PROTOCOL_ERROR)
+            return
         if length != size:
             self._return_padding(stream, length - size)
         ended = bool(flags & END_STREAM)

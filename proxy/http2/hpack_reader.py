@@ -212,13 +212,15 @@ class HeaderBlock:
 
 
 class HpackReader:
-    """The decoder of one direction of a connection. Lists of more than `most` fields, or `most_bytes`, are not read."""
+    """The decoder of one direction of a connection. Lists of more than `most` fields, or `most_bytes`, are not read, or
+    where the connection has to go on (`lenient`) read as bad ones of which nothing is kept."""
 
     __slots__ = (
         "_at",
         "_changed",
         "_data",
         "_entries",
+        "_lenient",
         "_limit",
         "_literals",
         "_most",
@@ -228,8 +230,8 @@ class HpackReader:
         "_size",
     )
 
-    def __init__(self, most: int, most_bytes: int) -> None:
-        self._most, self._most_bytes = most, most_bytes
+    def __init__(self, most: int, most_bytes: int, lenient: bool = False) -> None:
+        self._most, self._most_bytes, self._lenient = most, most_bytes, lenient
         self._entries: list[FieldEntry] = []  # the newest is the last
         self._size, self._limit = 0, TABLE
         self._remembered: dict[bytes, HeaderBlock] = {}
@@ -272,7 +274,10 @@ class HpackReader:
             entry = self._entry(self._integer(7)) if first & 0x80 else self._literal(first)
             size += entry.size
             if size > most_bytes or len(fields) >= self._most:
-                raise ListTooLarge("a list of fields is larger by far than allowed")
+                if not self._lenient:
+                    raise ListTooLarge("a list of fields is larger by far than allowed")
+                block.bad = True
+                continue
             fields.append(entry.pair)
             if entry.kind:
                 block.note(entry.kind, entry.value)

@@ -3,7 +3,9 @@
 1. A frame is read once it is whole; of a body what has come is handed over, since frames of it may take their time.
 2. A block of fields is a HEADERS frame and CONTINUATION frames with nothing between them, and is read as one.
 3. What a peer may do too much of runs into a bound of `bounds`; time forgives.
-4. `since` and `size` say what is half sent: whoever holds the socket ends those who never send the rest.
+4. What is wrong with one stream ends that stream; the connection ends where RFC 9113 says so, or nothing more can be
+   read.
+5. `since` and `size` say what is half sent: whoever holds the socket ends those who never send the rest.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ from proxy.http2.frames import (
     frame,
 )
 from proxy.http2.outbound import Http2Outbound
+from proxy.http2.stream import Http2Stream
 
 _SIZES: Final = {PRIORITY: 5, RST_STREAM: 4, PING: 8, WINDOW_UPDATE: 4}
 """Bytes of the payloads that have one size."""
@@ -124,13 +127,16 @@ class Http2Inbound(Http2Outbound):
             kind, flags = data[at + 3], data[at + 4]
             number = (data[at + 5] & 0x7F) << 24 | data[at + 6] << 16 | data[at + 7] << 8 | data[at + 8]
             begin = at + FRAME_HEAD
-            if kind == DATA and not flags & PADDED and not self._blocks and self._known and length <= FRAME_SIZE:
+            large = length > FRAME_SIZE
+            if kind == DATA and (large or not flags & PADDED) and not self._blocks and self._known:
+                if large:
+                    self._break_known(number, FRAME_SIZE_ERROR)
                 at = min(begin + length, end)
                 self._begin_body(number, length, flags, data[begin:at], length)
                 self._body_of, self._body_flags, self._body_left = number, flags, length - (at - begin)
                 self.since = inf
                 continue
-            if self._blocks or not self._known or length > FRAME_SIZE:
+            if self._blocks or not self._known or large:
                 self._check(kind, number, length)
             at = begin + length
             if at > end:
@@ -185,6 +191,9 @@ class Http2Inbound(Http2Outbound):
         if kind != DATA and kind != CONTINUATION:
             self.idle += 2 if kind in (SETTINGS, PING) else 1
         if _SIZES.get(kind, len(payload)) != len(payload):
+            if kind == PRIORITY:
+                self._break_known(number, FRAME_SIZE_ERROR)
+                return
             raise Http2Error(FRAME_SIZE_ERROR, "a frame is not of its size")
         if (number and kind in _OF_ALL) or (not number and kind in _OF_ONE):
             raise Http2Error(PROTOCOL_ERROR, "a frame of a stream, or of none, is the other")
@@ -205,6 +214,12 @@ class Http2Inbound(Http2Outbound):
             raise Http2Error(PROTOCOL_ERROR, "nobody may push to us")
         else:
             self._glitch()  # a priority, or a frame that nobody knows
+
+    def _break_known(self, number: int, code: int) -> None:
+        """A stream, if there still is one of that number, breaks a rule that is of no other one."""
+        stream = self._streams.get(number)
+        if stream is not None:
+            self._break(stream, code)
 
     def _padded_body(self, flags: int, number: int, payload: bytes) -> None:
         begin, end = _unpadded(flags, payload, 0)
@@ -275,17 +290,17 @@ class Http2Inbound(Http2Outbound):
             raise Http2Error(PROTOCOL_ERROR, "the size of frames is none")
 
     def _wider(self, number: int, count: int) -> None:
-        if not count:
-            raise Http2Error(PROTOCOL_ERROR, "a window is opened by nothing")
-        if not number:
-            fits = self._widen_all(count)
-        else:
+        if number:
             stream = self._streams.get(number)
             if stream is None:
                 self._check_known(number)
-                return
-            fits = self._widen(stream, count)
-        if not fits:
+            elif not count:
+                self._break(stream, PROTOCOL_ERROR)
+            elif not self._widen(stream, count):
+                self._break(stream, FLOW_CONTROL_ERROR)
+        elif not count:
+            raise Http2Error(PROTOCOL_ERROR, "a window is opened by nothing")
+        elif not self._widen_all(count):
             raise Http2Error(FLOW_CONTROL_ERROR, "a window is none any more")
 
     def _goaway_came(self, payload: bytes) -> None:
@@ -338,6 +353,10 @@ class Http2Inbound(Http2Outbound):
         """Raises Http2Error where a stream was never opened; it is over otherwise."""
         if not number & 1 or number > self._last:
             raise Http2Error(PROTOCOL_ERROR, "a frame is of a stream that nobody has opened")
+
+    def _break(self, stream: Http2Stream, code: int) -> None:
+        """A stream breaks a rule."""
+        raise NotImplementedError
 
     def _begin_body(self, number: int, length: int, flags: int, data: bytes, size: int) -> None:
         """A frame of a body: `length` bytes of it count for windows, `size` are of the body, `data` has come."""

@@ -237,9 +237,12 @@ class Http2Outbound:
         self._control.append(frame(GOAWAY, 0, 0, last.to_bytes(4, "big") + code.to_bytes(4, "big")))
 
     def _terminate(self) -> None:
-        """Nothing is said any more but why."""
+        """Nothing is said any more but why: of no stream, whoever ends them."""
         self._terminated = True
-        self._control, self._heads, self._ready, self._starved = [], [], [], []
+        for stream in self._streams.values():
+            stream.forget()
+        self._streams = {}
+        self._control, self._heads, self._ready, self._starved, self._credits = [], [], [], [], []
         self._waiting = 0
 
     def ping(self) -> None:

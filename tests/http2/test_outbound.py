@@ -170,3 +170,18 @@ def test_streams_that_are_over_are_not_kept_for_a_window_that_stays_closed() -> 
     assert len(client._starved) <= FEW_STARVED + 4
     client.feed(frames.WindowUpdateFrame(0, window_increment=100_000).serialize(), 0.0)
     assert b"waits" in client.take() and not client.queued(kept)
+
+
+def test_what_is_said_of_streams_after_the_end_is_said_counts_nowhere() -> None:
+    server = serving(2)
+    for stream in (1, 3):
+        server.respond(stream, OK, False)
+        server.data(stream, bytes(20_000), False)
+    server.goaway(ENHANCE_YOUR_CALM)
+    assert server.all_queued() == 0
+    server.data(1, b"more", True)
+    server.reset(3, CANCEL)
+    server.trailers(1, OK)
+    assert (server.queued(1), server.all_queued()) == (0, 0)
+    assert [kind for kind, _, _ in said(server)] == [GOAWAY]
+    assert server.all_queued() == 0

@@ -1,8 +1,9 @@
 """An engine on a socket: when bytes are read, and when what it has to say is written.
 
 1. What streams say is written once in a turn of the loop: the requests of many clients that were read together leave in
-   one write, to each server, and answers likewise. A turn that reads much writes in between (`MOST_READS`, `MOST_READ`).
-2. A socket that does not take more gets no more: the rest stays in the engine, where it counts for its streams.
+   one write, to each server, and answers likewise. One that reads much writes in between (`MOST_READS`, `MOST_READ`).
+2. Who sends more that asks for nothing than it can need is heard no further (`http2.bounds`), client or server.
+3. A socket that does not take more gets no more: the rest stays in the engine, where it counts for its streams.
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ from typing import Final, cast
 from proxy.dataplane.h1.narrow import narrow
 from proxy.dataplane.turns import Soon
 from proxy.dataplane.unexpected import unexpected
-from proxy.http2.bounds import Http2Bounds
-from proxy.http2.codes import Http2Error
+from proxy.http2.bounds import EARNED_BYTES, MAX_IDLE_FRAMES, Http2Bounds
+from proxy.http2.codes import ENHANCE_YOUR_CALM, Http2Error
 from proxy.http2.engine import Http2Engine
 from proxy.http2.outbound import MOST
-
 
 MOST_READS: Final = 32
 """Reads until what was said in them is written: what more would spare is little, and peers wait for it."""
@@ -30,7 +30,7 @@ MOST_READ: Final = 64 * 1024
 class Turn:
     """The turn of the loop: who has something to say, since so many `reads` of `size` bytes.
 
-    `begin` says what calls something once all that is ready was read; None: nothing does, and a turn ends with its read.
+    `begin` says what calls something once all that is ready was read; None: nothing does, a turn ends with its read.
 
     - `depth`: of reads within each other
     """
@@ -100,7 +100,7 @@ class Http2Connection(Http2Engine, asyncio.Protocol):
     - `wrote`: bytes, whatever they were
     """
 
-    __slots__ = ("_said", "_writing", "blocked", "closed", "feeding", "now", "transport", "waiters", "wrote")
+    __slots__ = ("_calm", "_said", "_writing", "blocked", "closed", "feeding", "now", "transport", "waiters", "wrote")
 
     transport: asyncio.Transport
 
@@ -108,6 +108,7 @@ class Http2Connection(Http2Engine, asyncio.Protocol):
         super().__init__(client, bounds)
         self._said = self._writing = self.blocked = self.closed = self.feeding = False
         self.now, self.wrote = 0.0, 0
+        self._calm = monotonic()  # when idle frames were last counted
         self.waiters: set[Waiter] = set()
 
     # the socket
@@ -130,6 +131,8 @@ class Http2Connection(Http2Engine, asyncio.Protocol):
         self.feeding = True
         try:
             self.feed(data, now)
+            if self.idle > MAX_IDLE_FRAMES and self._is_idle_beyond(now):
+                raise Http2Error(ENHANCE_YOUR_CALM, "too many frames that ask for nothing")
             self.handed_over()
         except Http2Error as error:
             self.broken(error)
@@ -137,6 +140,14 @@ class Http2Connection(Http2Engine, asyncio.Protocol):
             self.feeding = False
             self.changed()
             TURN.ended(len(data))
+
+    def _is_idle_beyond(self, now: float) -> bool:
+        """Whether the peer sends more that asks for nothing than it can need for what it gets."""
+        most, rate = self._bounds.idle
+        earned = self.wrote // EARNED_BYTES + int((now - self._calm) * rate)
+        self.wrote, self._calm = 0, now
+        self.idle = max(self.idle - earned, 0)
+        return self.idle > most
 
     def eof_received(self) -> bool:
         return False

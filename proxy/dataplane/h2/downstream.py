@@ -31,7 +31,7 @@ from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.states import QUEUED
 from proxy.dataplane.unexpected import unexpected
-from proxy.http2.bounds import EARNED_BYTES, MAX_IDLE_FRAMES, STREAMS, Http2Bounds
+from proxy.http2.bounds import STREAMS, Http2Bounds
 from proxy.http2.codes import ENHANCE_YOUR_CALM, NO_ERROR, Http2Error
 from proxy.http2.fields import FieldList
 from proxy.http2.request import Http2RequestError, refused_head, request_of, trailers_of
@@ -59,7 +59,6 @@ class Http2Downstream(Http2Connection, ClientConnection):
     """`exchanges` are the streams whose exchange has not ended, or whose client has not."""
 
     __slots__ = (
-        "_calm",
         "_ending",
         "_half",
         "_introduction",
@@ -86,7 +85,6 @@ class Http2Downstream(Http2Connection, ClientConnection):
             self._retires = self._since + spread(bounds.connection_age)
         self._watched = self._half = False
         self._unread, self._read_at = 0, self._since
-        self._calm = self._since  # when idle frames were last counted
         self._ending: list[Http2ClientStream] = []
         self._silence = Silence()
 
@@ -115,14 +113,6 @@ class Http2Downstream(Http2Connection, ClientConnection):
             self._shared.memory.shed[REQUESTS] += 1
             slow.refuse("no_memory", NO_MEMORY, now)
 
-    def _is_idle_beyond(self, now: float) -> bool:
-        """Whether the client sends more that asks for nothing than it can need for what it gets."""
-        most, rate = self._bounds.idle
-        earned = self.wrote // EARNED_BYTES + int((now - self._calm) * rate)
-        self.wrote, self._calm = 0, now
-        self.idle = max(self.idle - earned, 0)
-        return self.idle > most
-
     def _cut(self) -> None:
         """Ends all exchanges: the client hears no answer any more."""
         exchanges, self.exchanges = self.exchanges, {}
@@ -138,8 +128,6 @@ class Http2Downstream(Http2Connection, ClientConnection):
     def handed_over(self) -> None:
         """The pieces of one read leave together, to each model server. What was taken back in the same read has not
         even started."""
-        if self.idle > MAX_IDLE_FRAMES and self._is_idle_beyond(self.now):
-            raise Http2Error(ENHANCE_YOUR_CALM, "too many frames that ask for nothing")
         ending, self._ending = self._ending, []
         for stream in ending:
             exchange = stream.exchange

@@ -31,7 +31,7 @@ from proxy.dataplane.members import NOBODY, Member
 from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
 from proxy.dataplane.trust import IN_CLEAR, Trust
 from proxy.dataplane.unexpected import unexpected
-from proxy.http2.bounds import MAX_STREAM_ID, STREAMS, Http2Bounds
+from proxy.http2.bounds import EARNED_BYTES, MAX_STREAM_ID, STREAMS, Http2Bounds
 from proxy.http2.codes import CANCEL, NO_ERROR, Http2Error, name_of
 from proxy.http2.fields import FieldList, listed
 from proxy.http2.request import NO_ANSWER_TRAILERS, Http2RequestHead, trailers_of, write_request
@@ -49,6 +49,9 @@ NO_HTTP2: Final = "the server ended the connection before it spoke HTTP/2"
 
 RENEW: Final = MAX_STREAM_ID // 2
 """Number of a stream from which on a connection is not used any more."""
+
+CALL_EARNS: Final = 4
+"""Frames that ask for nothing and that a server may say for each call, however small that is: windows and a ping."""
 
 CROWDED: Final = 0.8
 """Part of the streams that a connection carries, from which on another one is made."""
@@ -402,6 +405,7 @@ class Http2Upstream(Http2Connection, Connection):
     def begun(self, stream: Http2ServerStream) -> None:
         """The head of a stream was written."""
         self.streams[stream.number] = stream
+        self.wrote += CALL_EARNS * EARNED_BYTES
         if self._silence.waiting <= self.now:
             self._silence.sent(monotonic())
         if stream.number >= RENEW:
@@ -454,10 +458,12 @@ class Http2Upstream(Http2Connection, Connection):
         self._owner.lost(self, self.now)
 
     def broken(self, error: Http2Error) -> None:
+        self._going = True
         self.goaway(error.code)
         self.write()
-        self._end_all("malformed", str(error))
+        self.closed = True
         self.transport.abort()
+        self._end_all("malformed", str(error))
 
     def handed_over(self) -> None:
         touched, self._touched = self._touched, []
