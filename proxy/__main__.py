@@ -34,19 +34,26 @@ def control(argument: str) -> int:
     import msgspec
 
     from proxy import logs
-    from proxy.config.certificates import checked_files, paths_of
     from proxy.config.reload import Loader, SettingsSlot
-    from proxy.control.certificates import CertificateFiles
-    from proxy.control.process import ControlArgs, run
+    from proxy.control.beginning import ControlArgs, begin
+    from proxy.link.slot import TableSlot
 
     class Argument(ControlArgs):
         settings_fd: int
 
-    gc.enable()
     outlet = logs.configure("control")
     args = msgspec.json.decode(argument, type=Argument)
     loader = Loader(args.config, SettingsSlot(args.settings_fd))
-    return run(args, loader, outlet, CertificateFiles(paths_of, checked_files, loader.keep))
+    begun = begin(loader, TableSlot(args.slot_fd))
+    if isinstance(begun, int):
+        return begun
+
+    from proxy.config.certificates import checked_files, paths_of
+    from proxy.control.certificates import CertificateFiles
+    from proxy.control.process import run
+
+    gc.enable()
+    return run(args, begun, loader, outlet, CertificateFiles(paths_of, checked_files, loader.keep))
 
 
 def run(config: str) -> int:

@@ -98,6 +98,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "lineage": set(),
         "packages": set(),
         "state": {"route_control"},
+        "adoption": {"packages", "state"},
         "failed_requests": set(),
         "open_streams": set(),
         "changes": {"failed_requests", "lineage", "open_streams", "release_control"},
@@ -124,6 +125,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
             "engine_errors",
             *(
                 "acts",
+                "adoption",
                 "changes",
                 "judgement",
                 "packages",
@@ -139,6 +141,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "effects": {"engine", "open_streams", "release_control", "route_control", "unread_keys"},
         "effect_words": {"effects"},
         "fleet": {"engine", "open_streams", "profiles", "release_control", "state"},
+        "beginning": {"adoption", "fleet", "state"},
         "messages": set(),
         "notify": {"containment", "engine", "messages"},
         "api": {
@@ -152,6 +155,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
             *("capture", "certificates", "engine", "fleet", "history", "notify", "route_control", "stories"),
         },
         "process": {
+            "beginning",
             *("containment", "history"),
             *(
                 "api",
@@ -631,3 +635,7 @@ def test_the_supervisor_is_small() -> None:
 
 def test_control_without_what_is_not_configured() -> None:
     assert not {"river", "scipy", "pandas", "opentelemetry", "cryptography"} & imported("proxy.control.process")
+
+
+def test_a_command_begins_without_what_others_need() -> None:
+    assert not {"numpy", "river", "aiohttp", "prometheus_client"} & imported("proxy.cli.main")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import ssl
+import sys
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -136,3 +137,8 @@ def asking(command: Callable[..., None]) -> Callable[..., None]:
     shown.__annotations__ = {each.name: each.annotation for each in (*own, *options)}
     del shown.__wrapped__
     return ask
+
+
+def at_a_terminal() -> bool:
+    """Whether a person sits there who can be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 import typer
 from msgspec import Struct
 
-from proxy.cli.access import Access
+from proxy.cli.access import Access, at_a_terminal
 from proxy.cli.client import ask, tried
 from proxy.cli.exit_codes import EXIT_NOT_IN_FORCE
 from proxy.cli.render import show
@@ -49,11 +49,6 @@ class Wish(Struct, frozen=True):
     """Whether nobody is asked."""
     wait: float | None = None
     """Seconds to wait until it is in force; None: as long as suits a terminal, and it is no failure if it is not."""
-
-
-def at_a_terminal() -> bool:
-    """Whether a person sits there who can be asked."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def change(access: Access, action: str, name: str, body: Mapping[str, object], wish: Wish) -> None:

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from proxy.cli.access import Access, asking
-from proxy.cli.acting import at_a_terminal
+from proxy.cli.access import Access, asking, at_a_terminal
 
 LEAST_EVERY = 0.2
 """Seconds between two looks at least."""

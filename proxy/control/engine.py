@@ -25,15 +25,17 @@ from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import ConfigError, Problem, RouteSettings, Settings
 from proxy.contracts.table import Protocol, Table
 from proxy.control.acts import acted, tell
+from proxy.control.adoption import Merged, adopted, merged
 from proxy.control.changes import Changes
 from proxy.control.engine_errors import NotStoredYetError, UnknownReleaseError, UnknownRouteError
 from proxy.control.judgement import judge
-from proxy.control.packages import admit, allowed, refusals, withheld
+from proxy.control.packages import admit, refusals, withheld
 from proxy.control.primary_figures import figures_of
 from proxy.control.release_control import ReleaseControl, commanded, releases_of
 from proxy.control.route_control import RouteControl, RouteStatus
 from proxy.control.standstill import Standstills
 from proxy.control.state.keeper import Keeper
+from proxy.control.state.recovery import Recovered
 from proxy.control.state.steady_clock import SteadyClock
 from proxy.control.state.store import Store
 from proxy.control.warnings import Warnings
@@ -41,7 +43,6 @@ from proxy.release import decide, plan, scorecard, transitions
 from proxy.release.audit import Change, Link
 from proxy.release.baseline import judged_by
 from proxy.release.post_promotion import guard_after
-from proxy.release.together import all_aligned
 from proxy.stats.board import Board
 from proxy.stats.look import Look
 
@@ -156,11 +157,12 @@ class Engine:
 
     # -- the journeys
 
-    def begin(self, now: float, published: Table | None = None) -> None:
-        """Takes up the stored states and publishes the first table. `published` is the last table of the control
-        process before this one: where it is newer than the store, a rollback could not be stored. Raises StoreError.
+    def begin(self, now: float, published: Table | None = None, found: Recovered | None = None) -> None:
+        """Takes up the stored states (`found`, where they were looked at already) and publishes the first table.
+        `published` is the last table of the control process before this one: where it is newer than the store, a
+        rollback could not be stored. Raises StoreError.
         """
-        self.keeper.begin([section.name for section in self.settings.routes])
+        self.keeper.begin([section.name for section in self.settings.routes], found)
         newer = published if published is not None and published.revision > self.revision else None
         self.revision = max(self.revision, newer.revision if newer else 0)
         self._adopt(self.settings, "start", now, newer)
@@ -259,15 +261,15 @@ class Engine:
     def _adopt(self, settings: Settings, action: str, now: float, published: Table | None = None) -> None:
         self.settings, self.board.prices, stored = settings, settings.prices, self.keeper.known
         self.unpackaged = refusals(settings)
-        sections = (allowed(settings, each, self.unpackaged, self.keeper.stored) for each in settings.routes)
-        merged = [(section, *self._merged(section, published, now)) for section in sections]
-        aligned = all_aligned([(section, state) for section, state, _ in merged], now)
-        states = {name: self._guarded(self.keeper.stored.get(name), each, now) for name, each in aligned.items()}
-        for warning in (warning for _, _, warnings in merged for warning in warnings):
+        before = self.keeper.stored
+        merge = lambda section: self._merged(section, published, now)  # noqa: E731
+        sections = adopted(settings, self.unpackaged, before, merge, now)
+        states = {section.name: self._guarded(before.get(section.name), state, now) for section, state, _ in sections}
+        for warning in (warning for _, _, warnings in sections for warning in warnings):
             log.warning("%s", warning)
         self.routes = {
             section.name: RouteControl(section, states[section.name], _warned(self.routes.get(section.name), warnings))
-            for section, _, warnings in merged
+            for section, _, warnings in sections
         }
         self.releases = releases_of(self.routes.values())
         changed = [each for each in self.releases.values() if any(s != stored.get(s.route) for s in each.states)]
@@ -281,13 +283,9 @@ class Engine:
         why = next(self.keeper.why(s, stored.get(s.route)) for s in release.states if s != stored.get(s.route))
         return self._changes.entry(self.settings, release, "configuration", action, stored, release.states, why)
 
-    def _merged(
-        self, section: RouteSettings, published: Table | None, now: float
-    ) -> tuple[RouteState, tuple[str, ...]]:
-        stored = self.keeper.stored.get(section.name)
-        route = published.route(section.name) if published else None
-        state, warnings = plan.merge(section, stored, self.settings.versions, now, route)
-        return plan.honour_published(self.keeper.recovered.safe(state, now), route, now), warnings
+    def _merged(self, section: RouteSettings, published: Table | None, now: float) -> Merged:
+        stored, found = self.keeper.stored.get(section.name), self.keeper.recovered
+        return merged(section, stored, self.settings.versions, found, published, now)
 
     def _guarded(self, before: RouteState | None, after: RouteState, now: float) -> RouteState:
         """Puts a release that has just been promoted under the guard of its rollback window."""

@@ -18,12 +18,11 @@ import time
 from collections.abc import Callable, Iterable
 
 import uvloop
-from msgspec import Struct
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import Tick
-from proxy.contracts.settings import ConfigError, RouteSettings, Settings
+from proxy.contracts.settings import RouteSettings, Settings
 from proxy.contracts.table import Table
 from proxy.contracts.tls_roles import judges
 from proxy.control.api.handlers import ApiContext, application
@@ -31,6 +30,7 @@ from proxy.control.api.listener import AdminListener
 from proxy.control.api.moves import MOVES
 from proxy.control.api.refusals import refusal_of
 from proxy.control.api.release_view import tags
+from proxy.control.beginning import Begun, ControlArgs
 from proxy.control.capture.writer import CaptureWriter
 from proxy.control.certificates import CertificateFiles, Certificates
 from proxy.control.containment import contained, spare_the_collector
@@ -39,7 +39,6 @@ from proxy.control.file_watch import FileWatch
 from proxy.control.fleet.counting import Counting
 from proxy.control.fleet.execution import execution
 from proxy.control.fleet.joining import Outside, engine_of, joined
-from proxy.control.fleet.mirror import Mirror, mirror_of
 from proxy.control.history.past import Past, file_of
 from proxy.control.intake import Intake
 from proxy.control.judge import JudgeCaller
@@ -48,9 +47,7 @@ from proxy.control.notify import Notifier
 from proxy.control.profiles import Profiles
 from proxy.control.promised_answers import PromisedAnswers
 from proxy.control.spoken_protocols import SpokenProtocols
-from proxy.control.state.state_file import StoreError
 from proxy.control.state.steady_clock import clock_after
-from proxy.control.state.store import Store
 from proxy.control.stories.accounts import Accounts
 from proxy.control.stories.archive import Archive
 from proxy.control.stories.chronicle import Chronicle
@@ -75,51 +72,19 @@ log = logging.getLogger("penumbra.control")
 PLACE = 0
 """Control's place in the page of pulses."""
 
-EXIT_CONFIG, EXIT_STORE, EXIT_ORPHAN = 1, 4, 5
+EXIT_ORPHAN = 5
 WAITING_PARTS = 4
 """One part in so many of control's memory is for records that wait, another for answers that are not whole yet; the
 rest is for what statistics keep."""
 
 
-class ControlArgs(Struct):
-    """Arguments from the supervisor. A descriptor (`…_fd`) (several: `…_fds`) is the number of an open file
-    that control inherits."""
-
-    config: str
-    """Path of the configuration."""
-    admin_fds: tuple[int, ...]
-    """Listening sockets of the admin API."""
-    link_fd: int
-    """Listening socket of the link."""
-    slot_fd: int
-    """File of the last published table."""
-    lifeline_fd: int
-    """Reading end of a pipe that ends with the supervisor."""
-    pulse_fd: int
-    """Page of the beats of all processes."""
-    words_fd: int
-    """File for the stacks of a crash."""
-
-
-def run(args: ControlArgs, load: Callable[[], Settings], lines: LogLines, files: CertificateFiles) -> int:
+def run(args: ControlArgs, begun: Begun, load: Callable[[], Settings], lines: LogLines, files: CertificateFiles) -> int:
     """Runs until SIGTERM; returns the exit code. `load` raises ConfigError; lines of the access log go to `lines`."""
     try:
-        settings = load()
-        store = Store(settings.state)
-        mirror = Mirror(mirror_of(settings.state)) if settings.fleet else None
-    except ConfigError as error:
-        log.error("the configuration cannot be used:\n%s", error)
-        return EXIT_CONFIG
-    except StoreError as error:
-        log.error("the state cannot be used: %s", error)
-        return EXIT_STORE
-    try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(Control(args, load, settings, (store, mirror), lines, files).serve())
+            runner.run(Control(args, begun, load, lines, files).serve())
     finally:
-        store.close()
-        if mirror is not None:
-            mirror.close()
+        begun.close()
     return 0
 
 
@@ -129,13 +94,12 @@ class Control:
     def __init__(
         self,
         args: ControlArgs,
+        begun: Begun,
         load: Callable[[], Settings],
-        settings: Settings,
-        stores: tuple[Store, Mirror | None],
         lines: LogLines,
         files: CertificateFiles,
     ) -> None:
-        store, mirror = stores
+        settings, store, mirror, self._found = begun
         self._args, self._load = args, load
         self._now = clock_after(store.clock(), time.time())
         self._slot = TableSlot(args.slot_fd)
@@ -185,7 +149,7 @@ class Control:
         self._heed_settings()
         with contained("taking up stories"):
             self._chronicle.begin(self._engine.keeper.snapshots)
-        self._engine.begin(self._now(), self._slot.read())
+        self._engine.begin(self._now(), self._slot.read(), self._found)
         self._adopt(self._load)  # `load` may have gone on with older settings at first: now the mistake is shown
         self._listen_to_signals(asyncio.get_running_loop())
         api = self._api

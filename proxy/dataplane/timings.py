@@ -19,7 +19,8 @@ class Timings:
     - `tick`: between reports to control: the records that wait, then a tick, with which control judges.
     - `garbage`: between collections of cyclic garbage. The hot path makes none, so that looking for it after so many
       allocations, as Python does, would only cost latency; what errors leave behind is collected then.
-    - `first_table`: how long a starting worker waits for control before it takes the table from the slot.
+    - `first_table`: how long a starting worker waits for control before it takes the table from the slot; `slot_look`:
+      between looks for one that control has promised.
     """
 
     __slots__ = (
@@ -32,6 +33,7 @@ class Timings:
         "keep_alive",
         "leg_sweep",
         "linger",
+        "slot_look",
         "stall",
         "tick",
     )
@@ -43,3 +45,4 @@ class Timings:
         self.drain_idle = 1.0
         self.leg_sweep, self.stall, self.client_sweep = 0.025, 0.05, 0.5
         self.tick, self.garbage, self.first_table = TICK_SECONDS, 30.0, 1.0
+        self.slot_look = 0.01

@@ -1,8 +1,9 @@
 """A worker process: accepts on the inherited socket, follows tables, reports ticks, drains.
 
 Deadlines are swept, not timed: one timer for all legs (`Timings.leg_sweep`), so that a request costs no timer. A
-worker without control serves on: after the lease it sends everything to the primaries, and a worker that starts while
-control is gone takes the last table from the slot, primaries only.
+worker without control serves on: after the lease it sends everything to the primaries. A worker that starts before
+control is up follows the table that it has promised; one that starts while control is gone takes the last table from
+the slot, primaries only.
 """
 
 from __future__ import annotations
@@ -105,16 +106,24 @@ class Worker:
         return 0
 
     async def _first_table(self) -> None:
+        patience = time.monotonic() + self._timings.first_table
         while self.shared.table is None and not self._stop.is_set():
             try:
-                async with asyncio.timeout(self._timings.first_table):
+                async with asyncio.timeout(self._timings.slot_look):
                     await self._ready.wait()
             except TimeoutError:
-                table = self._slot.read()
-                if table is not None:
-                    log.warning("no control: serving the primaries of the last table")
-                    self._source, self.leased, self._unleased = table, False, time.monotonic()
-                    self._follow(primaries_only(table))
+                self._look_into_slot(patience, time.monotonic())
+
+    def _look_into_slot(self, patience: float, now: float) -> None:
+        """Takes what control, which is about to be up, has promised; and after `patience` the last table of all."""
+        table, promised = self._slot.promised()
+        if table is not None and promised and now < promised + table.lease:
+            self._source, self._link.heard = table, promised
+            self._follow(table)
+        elif table is not None and now >= patience:
+            log.warning("no control: serving the primaries of the last table")
+            self._source, self.leased, self._unleased = table, False, now
+            self._follow(primaries_only(table))
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()

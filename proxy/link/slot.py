@@ -1,19 +1,21 @@
 """The table slot: the last published table in an anonymous file that every process inherits.
 
-A worker that starts while control is gone reads it and serves the primaries of the last table. Control is the only
+A worker that starts while control is gone reads it and serves the primaries of the last table. The first table of all
+stands there before control is up: control has promised it, so it is in force for its lease. Control is the only
 writer. A torn write (control killed in the middle) is seen by the checksum and reads as no table.
 """
 
 from __future__ import annotations
 
 import os
+from struct import Struct
 from zlib import crc32
 
 import msgspec
 
 from proxy.contracts.table import Table
 
-_HEADER = 8
+_HEADER = Struct(">IId")
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Table)
 
@@ -24,19 +26,24 @@ class TableSlot:
     def __init__(self, fd: int) -> None:
         self._fd = fd
 
-    def write(self, table: Table) -> None:
-        """Replaces the table. Raises OSError when the file system is full."""
+    def write(self, table: Table, promised: float = 0.0) -> None:
+        """Replaces the table. `promised`: when (monotonic seconds) a control that is not up yet promised it. Raises
+        OSError when the file system is full."""
         body = _encoder.encode(table)
-        header = len(body).to_bytes(4, "big") + crc32(body).to_bytes(4, "big")
-        os.pwrite(self._fd, header + body, 0)
+        os.pwrite(self._fd, _HEADER.pack(len(body), crc32(body), promised) + body, 0)
 
     def read(self) -> Table | None:
         """The last table that was written whole, or None."""
-        header = os.pread(self._fd, _HEADER, 0)
-        if len(header) < _HEADER:
-            return None
-        body = os.pread(self._fd, int.from_bytes(header[:4], "big"), _HEADER)
-        if crc32(body) != int.from_bytes(header[4:], "big"):
-            return None
+        return self.promised()[0]
+
+    def promised(self) -> tuple[Table | None, float]:
+        """The same, and when it was promised; 0: it was published."""
+        header = os.pread(self._fd, _HEADER.size, 0)
+        if len(header) < _HEADER.size:
+            return None, 0.0
+        size, check, promised = _HEADER.unpack(header)
+        body = os.pread(self._fd, size, _HEADER.size)
+        if crc32(body) != check:
+            return None, 0.0
         table: Table = _decoder.decode(body)
-        return table
+        return table, promised

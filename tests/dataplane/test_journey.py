@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from collections.abc import Callable
 from math import sqrt
 from typing import Any
 
 import pytest
 
-from proxy.contracts.table import Share, Sticky
+from proxy.contracts.table import Share, Sticky, Table, Version
+from proxy.contracts.worker_args import WorkerArgs
+from proxy.dataplane.worker import Worker
+from proxy.link.pulse import page
+from proxy.link.slot import TableSlot
 from tests.support.plane import get, plane, post, post_chunks, route, run
 from tests.support.scripted import answer, says
 
@@ -237,5 +243,38 @@ def test_no_route() -> None:
                 assert json.loads(reply.body)["reason"] == "no_route"
             await p.settled()
             assert p.rows("rejected") == {("", "no_route"): 2}
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("promised", "now", "patience", "leased", "canaries"),
+    [
+        (10.0, 10.2, 11.0, True, 1),  # control is about to be up: what it promised is in force
+        (10.0, 14.0, 15.0, None, 0),  # its lease is over: there may be no control
+        (10.0, 14.0, 13.0, False, 0),
+        (0.0, 10.2, 11.0, None, 0),  # published: control itself will tell
+        (0.0, 11.0, 11.0, False, 0),
+    ],
+)
+def test_what_a_worker_begins_with_before_control_speaks(
+    promised: float, now: float, patience: float, leased: bool | None, canaries: int
+) -> None:
+    """`leased`: None where it begins with nothing yet."""
+
+    async def test() -> None:
+        with tempfile.TemporaryFile() as file:
+            versions = {name: Version(name, "127.0.0.1", 1, f"{name}:1") for name in ("v1", "v2")}
+            slot = TableSlot(file.fileno())
+            slot.write(Table(3, versions, (route(split=(Share("v2", 25.0),)),), lease=3.0), promised)
+            worker = Worker(WorkerArgs(0, (), "/nowhere", file.fileno(), -1, 0.0, pulse := page(2), -1))
+            os.close(pulse)
+            worker._look_into_slot(patience, now)
+            table = worker.shared.table
+            if leased is None:
+                assert table is None
+            else:
+                assert table is not None
+                assert (worker.leased, len(table.routes[0].targets) - 1) == (leased, canaries)
 
     run(test)

@@ -23,5 +23,15 @@ def test_a_torn_write_reads_as_no_table() -> None:
     with tempfile.TemporaryFile() as file:
         slot = TableSlot(file.fileno())
         slot.write(Table(1, {}, (), lease=3.0))
-        os.pwrite(file.fileno(), b"\x00", 12)
+        os.pwrite(file.fileno(), b"\x00", 20)
         assert slot.read() is None
+
+
+def test_what_was_promised_is_so_until_it_is_published() -> None:
+    with tempfile.TemporaryFile() as file:
+        slot = TableSlot(file.fileno())
+        assert slot.promised() == (None, 0.0)
+        slot.write(Table(0, {}, ()), 12.5)
+        assert slot.promised() == (Table(0, {}, ()), 12.5)
+        slot.write(Table(1, {}, ()))
+        assert slot.promised() == (Table(1, {}, ()), 0.0)

@@ -13,7 +13,7 @@ from proxy.contracts.release import RouteState
 from proxy.control.state.anchor import Anchor
 from proxy.control.state.evidence_snapshots import EvidenceSnapshots
 from proxy.control.state.ledger import Ledger
-from proxy.control.state.recovery import NOTHING_RECOVERED, recovered
+from proxy.control.state.recovery import NOTHING_RECOVERED, Recovered, recovered
 from proxy.control.state.rows import ChainHead
 from proxy.control.state.state_file import StoreError
 from proxy.control.state.steady_clock import SteadyClock
@@ -40,9 +40,9 @@ class Keeper:
         self.recovered = NOTHING_RECOVERED
         self.stored: dict[str, RouteState] = {}
 
-    def begin(self, routes: Collection[str]) -> None:
-        """Takes up what an earlier process stored. Raises StoreError."""
-        self.recovered = recovered(self._store, self.anchor, routes)
+    def begin(self, routes: Collection[str], found: Recovered | None = None) -> None:
+        """Takes up what an earlier process stored; `found`: what it is. Raises StoreError."""
+        self.recovered = found or recovered(self._store, self.anchor, routes)
         self.stored = dict(self.recovered.states)
 
     @property
