@@ -17,11 +17,14 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.leg_join import ExchangeKey, WeighedJoin
+from proxy.contracts.message import field_of
 from proxy.contracts.table import COPY_ROLES
 from proxy.control.capture.format import Captured
 from proxy.control.capture.labels import KnownLabels
 from proxy.control.capture.reading import CaptureFiles
+from proxy.routing.calls import is_read, is_unary
 
 UNREPLAYABLE: dict[str, str] = {
     "no_request": "the leg that its request travels with is not in the capture",
@@ -35,6 +38,8 @@ UNREPLAYABLE: dict[str, str] = {
 INCOMPARABLE: dict[str, str] = {
     "no_answer": "no version answered it",
     "not_redacted": "its body could not be redacted for certain, and was not written",
+    "unread": "it is of a call whose messages nobody reads, and counts by its status",
+    "stream": "it is a stream of gRPC that is not whole in the capture: captured without bodies, or too long",
     "no_body": "its body is not in the capture: captured without bodies, or too large",
 }
 """Why a captured answer cannot be compared with another; the first that holds."""
@@ -76,7 +81,7 @@ class CapturedExchange(Struct, frozen=True):
         if leg is None or leg.failure or not leg.status:
             return "no_answer"
         if leg.response is None:
-            return "not_redacted" if "response" in leg.withheld else "no_body"
+            return _why_none(leg)
         return ""
 
     @property
@@ -85,6 +90,27 @@ class CapturedExchange(Struct, frozen=True):
         if len(self.legs) == 1:
             return tuple(sorted(self.legs[0].redacted))
         return tuple(sorted({pointer for leg in self.legs for pointer in leg.redacted}))
+
+
+def _why_none(leg: Captured) -> str:
+    """Why the body of an answer is not there: a key of `INCOMPARABLE`."""
+    if "response" in leg.withheld:
+        return "not_redacted"
+    if is_unread(leg):
+        return "unread"
+    return "no_body" if leg.call < 0 or is_unary(path_of(leg)) else "stream"
+
+
+def is_unread(leg: Captured) -> bool:
+    """Whether the request that travels with a leg is a call of gRPC whose messages nobody reads."""
+    if b"application/grpc" not in leg.request_fields.lower():
+        return False  # nearly all
+    return is_grpc(field_of(leg.request_fields, b"content-type")) and not is_read(path_of(leg))
+
+
+def path_of(leg: Captured) -> bytes:
+    """The path, without its query, of the request that travels with a leg."""
+    return leg.path.partition("?")[0].encode("latin-1", "replace")
 
 
 class _Waiting(Struct):

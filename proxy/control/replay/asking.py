@@ -13,13 +13,11 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from proxy.contracts.grpc_status import is_grpc
-from proxy.contracts.message import field_of
 from proxy.contracts.record import UNARY
 from proxy.contracts.table import Role
-from proxy.control.capture.exchanges import INCOMPARABLE, UNREPLAYABLE, CapturedExchange
+from proxy.control.capture.exchanges import INCOMPARABLE, UNREPLAYABLE, CapturedExchange, path_of
 from proxy.control.capture.format import Captured
-from proxy.routing.calls import is_read, is_unary
+from proxy.routing.calls import is_unary
 from proxy.stats.selection import Selection
 
 NO_INFERENCE = UNREPLAYABLE["not_an_inference"]
@@ -107,17 +105,9 @@ def why_not(exchange: CapturedExchange, beside: bool, compared: Compared) -> str
         return ABANDONED
     if asked.redacted and any(map(compared.spoilt_by, asked.redacted)):
         return REDACTED
-    if asked.failure or asked.status >= 300 or not exchange.incomparable or is_unread(asked):
+    if asked.failure or asked.status >= 300 or exchange.incomparable in ("", "unread"):
         return ""
     return _unanswered(exchange)
-
-
-def is_unread(asked: Captured) -> bool:
-    """Whether it is a call of gRPC whose messages nobody reads, so that it is judged by its status alone."""
-    fields = asked.request_fields
-    if b"application/grpc" not in fields.lower():
-        return False  # nearly all
-    return is_grpc(field_of(fields, b"content-type")) and not is_read(_path_of(asked))
 
 
 def _unanswered(exchange: CapturedExchange) -> str:
@@ -164,8 +154,4 @@ def _answer(answer: LiveAnswer, asked: Captured) -> dict[str, Any]:
 
 
 def _is_unary(asked: Captured) -> bool:
-    return is_unary(_path_of(asked))
-
-
-def _path_of(asked: Captured) -> bytes:
-    return asked.path.partition("?")[0].encode("latin-1", "replace")
+    return is_unary(path_of(asked))

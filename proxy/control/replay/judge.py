@@ -27,11 +27,11 @@ from proxy.contracts.metrics import METRICS, MetricKind
 from proxy.contracts.record import TICK_SECONDS, ArmTick
 from proxy.contracts.release import Outcome, Verdict
 from proxy.contracts.replay import Arm
-from proxy.control.capture.exchanges import CapturedExchange
+from proxy.control.capture.exchanges import CapturedExchange, is_unread
 from proxy.control.capture.format import Captured, arms_of
 from proxy.control.capture.replay import Rehearsal
 from proxy.control.profiles import Profiles
-from proxy.control.replay.asking import NO_INFERENCE, Replayed, is_unread, legs_of
+from proxy.control.replay.asking import NO_INFERENCE, Replayed, legs_of
 from proxy.control.replay.trial import Trial
 from proxy.release.decide import INPUT_METRICS
 from proxy.release.scorecard import MAX_LOSS, overall

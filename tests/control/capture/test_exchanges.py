@@ -110,3 +110,19 @@ def test_memory_does_not_grow_with_a_file(tmp_path: Path) -> None:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert found == list(range(2_000)) and most < 4_000_000
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "call", "why"),
+    [
+        ("/v1", b"", -1, "no_body"),
+        ("/inference.GRPCInferenceService/ModelInfer?a", b"content-type: application/grpc\r\n", 0, "no_body"),
+        ("/inference.GRPCInferenceService/ModelStreamInfer?a", b"content-type: application/grpc\r\n", 0, "stream"),
+        ("/a.Service/Do", b"content-type: APPLICATION/grpc+proto\r\n", 0, "unread"),
+        ("/a.Service/Do", b"content-type: application/grpc-web\r\n", -1, "no_body"),
+        ("/v2/models/m/infer", b"content-type: application/json\r\n", 0, "no_body"),
+    ],
+)
+def test_an_answer_that_is_not_there_says_why(path: str, fields: bytes, call: int, why: str) -> None:
+    (only,) = joined([leg(1, path=path, request_fields=fields, call=call, response=None)])
+    assert only.incomparable == why

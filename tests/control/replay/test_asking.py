@@ -37,6 +37,15 @@ def test_an_answer_that_was_too_large_cannot_be_compared() -> None:
     assert "cannot be compared" in why_not(exchange(1, response=None), False, ALL)
 
 
+def test_a_stream_that_is_not_whole_in_the_capture_is_named_as_one() -> None:
+    stream = {"path": "/inference.GRPCInferenceService/ModelStreamInfer", "request_fields": GRPC, "call": 0}
+    assert why_not(exchange(1, **stream), False, ALL) == ""
+    assert "a stream of gRPC that is not whole" in why_not(exchange(1, **stream, response=None), False, ALL)
+    unread = stream | {"path": "/a.Service/Talk", "response": None}
+    assert why_not(exchange(1, **unread), False, ALL) == "", "it counts by its status"
+    assert why_not(exchange(1, **stream, status=0, failure="client_deadline"), False, ALL) == asking.ABANDONED
+
+
 def test_beside_a_primary_no_recorded_answer_is_needed() -> None:
     for facts in ({"role": "canary"}, {"response": None}, {"status": 0, "failure": "client_abort"}):
         assert why_not(exchange(1, **facts), True, ALL) == ""

@@ -191,3 +191,15 @@ def test_calls_that_nobody_reads_count_by_their_status_alone() -> None:
     assert lines["disagreement"].n == 0 and lines["disagreement"].lost == 0
     failed = judge_of(0, 12).end()
     assert failed.outcome == "fail" and "error_rate" in failed.sentence
+
+
+def test_streams_that_are_not_replayed_hold_a_pass_back_and_are_named() -> None:
+    judge = judged(600, answer)
+    stream = exchange(1, path="/inference.GRPCInferenceService/ModelStreamInfer", call=0, response=None)
+    for _ in range(100):
+        judge.skip(stream, why_not(stream, False, Compared(())))
+    decided = judge.end()
+    assert (
+        decided.outcome == "undecided"
+        and "100 x the answer to it cannot be compared: it is a stream" in decided.sentence
+    )
