@@ -177,6 +177,21 @@ def test_every_query_has_data(name: str, scraped: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_legends_are_of_labels_that_the_series_have(name: str, scraped: str) -> None:
+    """Two lines of a graph never have one name, and no label is named that a query does not keep."""
+    page = json.loads((GRAFANA / "dashboards" / f"{name}.json").read_text())
+    graphs = [panel for panel in page["panels"] if panel["type"] not in ("table", "heatmap")]
+    for target in (each for panel in graphs for each in panel["targets"]):
+        legend, expr = target.get("legendFormat") or "", target["expr"]
+        labels = re.findall(r"{{(\w+)}}", legend)
+        kept = {label.strip() for by in re.findall(r"by \(([^()]*)\)", expr) for label in by.split(",")}
+        found = eventually(partial(asked, scraped, expr), legend)
+        assert set(labels) <= kept or all(set(labels) <= series["metric"].keys() for series in found), (legend, expr)
+        names = {tuple(series["metric"].get(label, "") for label in labels) for series in found}
+        assert len(names) == len(found), f"{legend!r} gives two lines one name: {expr}"
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_what_a_fleet_says_alike_is_not_counted_twice(name: str) -> None:
     """A sum over sidecars is of what each of them has counted itself."""
     for panel, expr in expressions(name):
