@@ -25,12 +25,17 @@ from loadtests.results import Spread, spread
 from loadtests.traffic import answer_body, request_body
 from proxy.contracts.comparers import TextComparer
 from proxy.contracts.record import Record
-from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis, Guard, Limit
-from proxy.contracts.table import Protocol, Role
+from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis, Guard, Limit, RouteSettings
+from proxy.contracts.table import Match, Protocol, Role
 from proxy.control.containment import spare_the_collector
+from proxy.control.intake import Intake
+from proxy.control.promised_answers import PromisedAnswers
+from proxy.control.spoken_protocols import SpokenProtocols
+from proxy.link.backlog import WaitingRecords
 from proxy.link.frames import FrameReader, Records, encode
 from proxy.link.outbox import FRAME_BYTES
 from proxy.payload.decode import decode
+from proxy.payload.recognise import looks_like
 from proxy.stats.board import Board
 
 FEATURES = 30
@@ -164,6 +169,9 @@ def product(
         BATCH if mirrored or protocol in ("oip", "grpc") else 16,
     )
     board.watch("cancer", ("v3",), "v1", GUARD, protocol, 0.0, analysis)
+    section = RouteSettings("cancer", Match("/"), protocol, "v1", analysis=analysis)
+    protocols, clock = SpokenProtocols(PromisedAnswers(decode).decode, looks_like), time.thread_time
+    intake = Intake(protocols.decode, board.on_observations, lambda _: section, clock, clock, spoken=protocols.together)
 
     def prepare(exchanges: Sequence[Body]) -> Work:
         records = [
@@ -182,8 +190,10 @@ def product(
         for frame in frames:
             for message in reader.feed(frame):
                 assert isinstance(message, Records)
-                seen = [decode(record, protocol, (0, "bench"), analysis) for record in message.records]
-                board.on_observations(seen, time.monotonic())
+                waiting = WaitingRecords(message, len(frame), 0.0)
+                while waiting.left > 0:
+                    part = waiting.part()
+                    waiting.taken += intake.take(part.records, (part.worker, part.incarnation), time.monotonic())
 
     return prepare
 

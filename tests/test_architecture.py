@@ -51,6 +51,7 @@ reads the key of a JSON pointer with orjson; `telemetry.spans` alone imports Ope
 
 INSIDE: dict[str, dict[str, set[str]]] = {
     "stats": {
+        "alike_join": set(),
         "arrays": set(),
         "door": set(),
         "grouped": set(),
@@ -63,9 +64,19 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "words": set(),
         "row_sample": set(),
         "drift": {"arrays", "finite", "row_sample", "selection", "weight", "words"},
-        "agreement": {"arrays", "drift", "finite", "row_sample", "selection", "weight", "words"},
+        "agreement": {
+            "alike_join",
+            "arrays",
+            "grouped",
+            "drift",
+            "finite",
+            "row_sample",
+            "selection",
+            "weight",
+            "words",
+        },
         "quality": {"arrays", "finite", "grouped", "state", "sequential", "weight"},
-        "identity": {"state"},
+        "identity": {"alike_join", "state"},
         "evidence": {"arrays", "state", "counts", "sequential", "drift", "agreement", "quality"},
         "comparison": {"state", "counts", "sequential", "drift", "quality", "identity", "evidence"},
         "diagnosis": {"drift", "evidence"},

@@ -11,6 +11,7 @@
 - `durations`: lengths of time for people
 - `bounds`: how much of a text that a stranger chose is kept or shown
 - `observation`: a leg as analysed: its facts, and what was read in its bodies
+- `alike`: legs of a batch that are alike but for their numbers
 - `leg_join`: the join of the legs of one exchange, with its bounds
 - `histogram`: the log buckets that latencies are counted in
 - `evidence`: numbers computed from ticks and records, with n and what was lost

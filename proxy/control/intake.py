@@ -8,12 +8,16 @@ sample stays representative.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 
+from proxy.contracts.alike import AlikeLegs
+from proxy.contracts.identity import Identity
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import Record
 from proxy.contracts.settings import RouteSettings
 from proxy.contracts.table import Protocol
+from proxy.payload.alike import read_alike
 from proxy.payload.decode import Decode, take_part
 from proxy.payload.parts import MAX_PARTED_BYTES, Assembly
 from proxy.routing.calls import is_read
@@ -36,7 +40,7 @@ MAX_RISE = 1.5
 class Intake:
     """`section` says what is configured of a route now, or None; `budget` is the part of one CPU that may be spent;
     `clock` measures it, in seconds of CPU; `elapsed` is a monotonic clock; `room` is for answers that are not whole,
-    in bytes."""
+    in bytes; `spoken` says what a route speaks whose records may be read together, and None of others."""
 
     __slots__ = (
         "_before",
@@ -49,6 +53,7 @@ class Intake:
         "_section",
         "_shed",
         "_spent",
+        "_spoken",
         "assembly",
         "budget",
         "sample",
@@ -57,14 +62,15 @@ class Intake:
     def __init__(
         self,
         decode: Decode,
-        observe: Callable[[Iterable[Observation], float], None],
+        observe: Callable[[Iterable[Observation], float, Sequence[AlikeLegs]], None],
         section: Callable[[str], RouteSettings | None],
         clock: Callable[[], float],
         elapsed: Callable[[], float],
         room: int = MAX_PARTED_BYTES,
+        spoken: Callable[[str, Protocol], Protocol | None] = lambda route, protocol: None,
     ) -> None:
         self._decode, self._observe, self._section, self._clock = decode, observe, section, clock
-        self._elapsed = elapsed
+        self._elapsed, self._spoken = elapsed, spoken
         self._begun: float | None = None
         self._shed = False
         self._spent = self._before = 0.0
@@ -77,8 +83,11 @@ class Intake:
         records. Those of routes that are gone, or whose bodies are not understood, are left out."""
         before = self._clock()
         self._heed_incarnation(*source)
-        observations, taken = self._observations(records, source)
-        self._observe(observations, now)
+        alike, odd = read_alike(records, source, self._reading)
+        observations, taken = self._observations(records, odd, source)
+        if taken < len(records):  # what is behind comes again
+            alike = [(legs.first(bisect_left(places, taken)), places) for legs, places in alike if places[0] < taken]
+        self._observe(observations, now, [legs for legs, _ in alike])
         self._spent += self._clock() - before
         return taken
 
@@ -100,11 +109,20 @@ class Intake:
             self._begun, self._spent = now, 0.0
         return self.sample
 
-    def _observations(self, records: Sequence[Record], source: tuple[int, str]) -> tuple[list[Observation], int]:
+    def _reading(self, route: str) -> tuple[Protocol, Identity] | None:
+        section = self._section(route)
+        spoken = self._spoken(route, section.reading) if section is not None else None
+        return None if section is None or spoken is None else (spoken, section.analysis.identity)
+
+    def _observations(
+        self, records: Sequence[Record], places: Sequence[int], source: tuple[int, str]
+    ) -> tuple[list[Observation], int]:
+        """The observations of the records at these places, one by one, and how many of all are taken."""
         sections: dict[str, RouteSettings | None] = {}
-        observations, until, taken = [], self._elapsed() + PART_SECONDS, 0
-        for record in records:
-            route, taken = record.route, taken + 1
+        observations, until = [], self._elapsed() + PART_SECONDS
+        for at in places:
+            record = records[at]
+            route = record.route
             if route not in sections:
                 sections[route] = self._section(route)
             section = sections[route]
@@ -115,8 +133,8 @@ class Intake:
                     parts = self.assembly.take(record, source) if record.parts else None
                     observations.append(self._decode(record, section.reading, source, section.analysis, parts))
                 if self._elapsed() >= until:
-                    break
-        return observations, taken
+                    return observations, at + 1
+        return observations, len(records)
 
     def _heed_incarnation(self, worker: int, incarnation: str) -> None:
         if self._incarnations.get(worker) != incarnation:

@@ -15,11 +15,12 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import uvloop
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from proxy.contracts.alike import AlikeLegs
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import Tick
 from proxy.contracts.settings import RouteSettings, Settings
@@ -121,9 +122,9 @@ class Control:
         faults |= {"history-not-stored": self._history.faults}
         self._engine.on_protocols(protocols.learnt, faults)
         part = settings.memory // WAITING_PARTS
-        self._intake = Intake(protocols.decode, self._observed, self._section, time.thread_time, time.monotonic, part)
-        self._capture = CaptureWriter()
-        self._journal = Journal(lines)
+        clocks = time.thread_time, time.monotonic
+        self._intake = Intake(protocols.decode, self._observed, self._section, *clocks, part, protocols.together)
+        self._capture, self._journal = CaptureWriter(), Journal(lines)
         self._profiles = Profiles(self._board)
         self._lag = LoopLag()
         self._link = LinkServer(self._ticked, self._recorded, settings.workers, self._shed, memory=part)
@@ -320,12 +321,12 @@ class Control:
         self._board.on_lost_records(count, reason)
         self._intake.shed()
 
-    def _observed(self, observations: Iterable[Observation], now: float) -> None:
+    def _observed(self, observations: Iterable[Observation], now: float, alike: Sequence[AlikeLegs]) -> None:
         settled = self._promised.settled(observations, now)
         for seen in settled:
             if seen.content:
                 self._capture.remark((seen.source, seen.exchange), f"{seen.version}:{seen.content}")
-        self._board.on_observations(settled, now)
+        self._board.on_observations(settled, now, alike)
         with contained("keeping what answers tell"):
             self._chronicle.on_observations(settled)
 

@@ -99,6 +99,16 @@ class SpokenProtocols:
             self._judge(record.route, first)
         return seen
 
+    def together(self, route: str, protocol: Protocol) -> Protocol | None:
+        """The protocol that a route speaks, where none of its records is looked at any more; None: they are read one by
+        one."""
+        first = self._first.get(route)
+        return (
+            self.learnt.get(route, protocol)
+            if first is not None and first.protocol == protocol and first.over
+            else None
+        )
+
     def _begin(self, route: str, protocol: Protocol) -> FirstExchanges:
         self.learnt.pop(route, None)
         self.faults.pop(route, None)

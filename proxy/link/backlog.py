@@ -27,7 +27,7 @@ MAX_WAIT = 0.5
 MAX_BACKLOG_BYTES = 16 * 1024 * 1024
 """Bytes of all records that wait, of all workers, as they came."""
 
-MAX_PART = 256
+MAX_PART = 512
 """Records that are worked on at a time: some milliseconds, and what statistics take them for is spread over them."""
 
 End = TypeVar("End")

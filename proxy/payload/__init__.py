@@ -1,6 +1,7 @@
 """Bodies to features, predictions and text, one file a protocol.
 
 decode       the door: a record in, an observation out; never raises
+alike        records that are alike but for their numbers, in one go
 reading      bodies, bounds and checks that the codecs share
 content      which answers of a successful status have failed all the same
 recognise    which protocol an exchange speaks

@@ -39,7 +39,9 @@ from proxy.payload.sse import is_stream
 Side = Literal["inputs", "outputs"]
 
 
-class _Wire(Struct, gc=False):
+class TypedTensor(Struct, gc=False):
+    """A flat table of numbers."""
+
     name: str
     shape: list[int]
     datatype: str
@@ -47,18 +49,18 @@ class _Wire(Struct, gc=False):
 
 
 class _Inputs(Struct, gc=False):
-    tensors: list[_Wire] = field_of(name="inputs")
+    tensors: list[TypedTensor] = field_of(name="inputs")
 
 
 class _Outputs(Struct, gc=False):
-    tensors: list[_Wire] = field_of(name="outputs")
+    tensors: list[TypedTensor] = field_of(name="outputs")
     error: Any = None
     model_name: str | None = None
     model_version: str | int | None = None
 
 
-_inputs = msgspec.json.Decoder(_Inputs).decode
-_outputs = msgspec.json.Decoder(_Outputs).decode
+typed_request = msgspec.json.Decoder(_Inputs).decode
+typed_answer = msgspec.json.Decoder(_Outputs).decode
 NOT_USUAL = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """Errors of bodies of another form: the other reader says why."""
 
@@ -78,7 +80,7 @@ def usual_request(data: bytes) -> tuple[Tensor, ...] | None:
     so it needs no look at the header here.
     """
     try:
-        tensors = _inputs(data).tensors
+        tensors = typed_request(data).tensors
     except NOT_USUAL:
         return None
     usual = _all_usual(tensors)
@@ -88,7 +90,7 @@ def usual_request(data: bytes) -> tuple[Tensor, ...] | None:
 def usual_response(data: bytes) -> tuple[tuple[Tensor, ...], str] | None:
     """The same of a response, and who gave it."""
     try:
-        answer = _outputs(data)
+        answer = typed_answer(data)
     except NOT_USUAL:
         return None
     if answer.error:
@@ -96,7 +98,7 @@ def usual_response(data: bytes) -> tuple[tuple[Tensor, ...], str] | None:
     tensors = _all_usual(answer.tensors)
     if tensors is None:
         return None
-    who = _known_identity if len(data) <= MAX_REMEMBERED else _identity
+    who = known_identity if len(data) <= MAX_REMEMBERED else _identity
     return tensors, who(answer.model_name, answer.model_version)
 
 
@@ -104,10 +106,10 @@ def _identity(name: str | None, version: str | int | None) -> str:
     return identity_of({"model_name": name, "model_version": version})
 
 
-_known_identity = lru_cache(maxsize=64)(_identity)
+known_identity = lru_cache(maxsize=64)(_identity)
 
 
-def _usual(wire: _Wire) -> Tensor | None:
+def _usual(wire: TypedTensor) -> Tensor | None:
     data, shape, datatype, name = wire.data, wire.shape, wire.datatype, wire.name
     if len(shape) != 2 or datatype not in NUMBER_TYPES or len(data) > MAX_TENSOR_VALUES:
         return None
@@ -123,7 +125,7 @@ def _usual(wire: _Wire) -> Tensor | None:
     return Tensor(name, rows, width, "number", values, (), integer, False, False, (), datatype)
 
 
-def _all_usual(tensors: list[_Wire]) -> tuple[Tensor, ...] | None:
+def _all_usual(tensors: list[TypedTensor]) -> tuple[Tensor, ...] | None:
     if len(tensors) == 1:
         only = _usual(tensors[0])
         return None if only is None else (only,)

@@ -1,6 +1,7 @@
 """Records and ticks to evidence: pure statistics behind one door. Upwards, as a record goes:
 
 arrays       the arrays that statistics pass to each other
+alike_join   legs of one batch that are alike, brought together by exchange
 state        which attributes of a statistic outlive its process
 row_sample   random samples of the rows of large bodies
 counts/      exact counts and latency histograms, from ticks

@@ -9,7 +9,7 @@ Data in:
 | `prices` | before `watch` | what the tokens of each version cost, as configured |
 | `use_profile(route, profile)` | a profile file was read | judges drift against it, not against a learnt profile |
 | `on_tick(tick, now)` | a tick arrived; once for each | counts legs, errors and latencies |
-| `on_observations(observations, now)` | a batch of records was decoded | compares, bins, keeps predictions for labels |
+| `on_observations(observations, now, alike)` | a batch of records was decoded | compares, bins, keeps predictions |
 | `on_label(request_id, label, now)` | a label arrived | scores; returns what became of the label |
 | `on_time(now)` | several times a second | counts rows that waited long enough |
 | `questions()`, `on_judged(question, score)` | texts differ, and a judge is configured | asks, and takes the score |
@@ -44,13 +44,14 @@ This file is long because it is the only door: each call is short, and what it d
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from operator import attrgetter
 from typing import Any
 
 from msgspec.structs import replace
 
+from proxy.contracts.alike import AlikeLegs
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.identity import IdentityChange, in_bodies
 from proxy.contracts.leg_join import ExchangeKey
@@ -232,11 +233,13 @@ class Board(Totals):
         """Counts records that reached control and could not be analysed."""
         self.counters.drop_records(reason, count)
 
-    def on_observations(self, observations: Iterable[Observation], now: float) -> None:
+    def on_observations(self, observations: Iterable[Observation], now: float, alike: Sequence[AlikeLegs] = ()) -> None:
         """Takes a batch of decoded records through every pipeline: pairs, rows, predictions, tokens. Only inferences
-        are evidence."""
+        are evidence. `alike`: those of the batch that are alike."""
         compared: list[PairResult] = []
         contents: defaultdict[str, list[ContentCounts]] = defaultdict(list)
+        for each in alike:
+            compared += self._on_alike(each, contents, now)
         inferences = self._asked_nothing.update([admitted(leg) for leg in observations if leg.inference], now)
         for (route, *_), legs in grouped(inferences, _ARM).items():
             current = self._streams.get(route)
@@ -259,7 +262,7 @@ class Board(Totals):
                 for leg in legs:
                     if leg.text is None and leg.usage is None and leg.answered:
                         self._on_tokens(route, leg, now)
-        self._on_pairs(compared)
+        self._on_pairs(compared + self._comparer.settled(self._analysis, now))
         for route, counted in contents.items():
             if self._tap is not None:
                 self._tap.on_contents(route, counted)
@@ -269,6 +272,31 @@ class Board(Totals):
         self._comparer.expire(now)
         self._scorer.labels.expire(now)
         self.on_time(now)
+
+    def _on_alike(
+        self, legs: AlikeLegs, contents: defaultdict[str, list[ContentCounts]], now: float
+    ) -> list[PairResult]:
+        """The same of legs that are alike, without a text among their answers."""
+        route, current = legs.route, self._streams.get(legs.route)
+        if current is None:
+            return []
+        (analysis, protocol), streams = current
+        compared = self._comparer.update_alike(legs, analysis, now)
+        contents[route].append(self.content.update_alike(legs))
+        if in_bodies(analysis.identity, protocol):
+            self.answerers.add_alike(legs, now)
+        if rows := streams.update_alike(legs, now):
+            self._on_rows(route, rows, now)
+        if analysis.wait > 0:
+            self._on_labelled(self._scorer.update_alike(legs, analysis.wait, now))
+        if any(comparison.told for comparison in self._comparisons.get(route, ())):
+            for leg in legs:
+                self._on_tokens(route, leg, now)
+        return compared
+
+    def _analysis(self, route: str) -> Analysis | None:
+        current = self._streams.get(route)
+        return current[0][0] if current else None
 
     def _on_tokens(self, route: str, leg: Observation, now: float) -> None:
         if self._tap is not None:

@@ -1,14 +1,15 @@
 """How many exchanges are analysed: what the budget allows, all of them where there is room, never none."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pytest
 from msgspec.structs import replace
 
+from proxy.contracts.alike import AlikeLegs
 from proxy.contracts.observation import Observation, observed
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis, RouteSettings
-from proxy.contracts.table import Match
+from proxy.contracts.table import Match, Protocol
 from proxy.control.intake import MIN_SAMPLE, PART_SECONDS, Intake
 from proxy.payload.parts import PartedAnswer
 from tests.support.records import record as made
@@ -27,7 +28,10 @@ class Bench:
         self.cpu, self.now, self.each = 0.0, 0.0, each
         self.seen: list[Observation] = []
         self.parts: list[PartedAnswer | None] = []
-        self.intake = Intake(self.decode, self.observe, ROUTES.get, lambda: self.cpu, lambda: self.cpu)
+        clocks = (lambda: self.cpu), (lambda: self.cpu)
+        self.together: Protocol | None = None
+        self.alike: list[AlikeLegs] = []
+        self.intake = Intake(self.decode, self.observe, ROUTES.get, *clocks, spoken=lambda *_: self.together)
         self.intake.budget = budget
 
     def decode(
@@ -42,8 +46,9 @@ class Bench:
         self.cpu += self.each
         return observed(record, source)
 
-    def observe(self, observations: Iterable[Observation], now: float) -> None:
+    def observe(self, observations: Iterable[Observation], now: float, alike: Sequence[AlikeLegs]) -> None:
         self.seen += observations
+        self.alike += alike
 
     def take(self, records: list[Record]) -> None:
         while records:
@@ -158,3 +163,32 @@ def test_calls_whose_messages_were_not_kept_are_left_out() -> None:
     others = [asked, made(route="calls"), made(route="other", response=b"x"), made(route="calls", path="/a.B/C")]
     assert bench.intake.take([*kept, *others], (0, "a"), 0.0) == 7
     assert len(bench.seen) == len(kept)
+
+
+@pytest.mark.parametrize("each", [0.0, PART_SECONDS / 3, 1.0])
+def test_what_is_read_together_is_taken_once_wherever_a_part_ends(each: float) -> None:
+    bench = Bench(1.0, each)
+    bench.together = "oip"
+    answer = b'{"outputs":[{"name":"y","shape":[1,1],"datatype":"FP64","data":[0.5]}]}'
+    asked = b'{"inputs":[{"name":"x","shape":[1,1],"datatype":"FP64","data":[0.5]}]}'
+    records = [
+        made(
+            route="gone" if at % 50 == 7 else "r",
+            exchange=at,
+            request_id=str(at),
+            request=asked,
+            response=answer if at % 10 else b"{}",
+        )
+        for at in range(400)
+    ]
+    bench.take(records.copy())
+    together = [exchange for legs in bench.alike for exchange in legs.exchanges]
+    alone = [seen.exchange for seen in bench.seen]
+    assert sorted(together + alone) == [each.exchange for each in records if each.route == "r"]
+    assert len(together) > 300 or each
+
+
+def test_nothing_is_read_together_where_records_are_looked_at() -> None:
+    bench = Bench(1.0, 0.0)
+    bench.take([leg("r") for _ in range(100)])
+    assert len(bench.seen) == 100 and not bench.alike

@@ -116,3 +116,14 @@ def test_a_reload_begins_anew() -> None:
     assert protocols.faults == {}
     asked(protocols, OIP, "auto", ENOUGH)
     assert protocols.learnt == {"r": "oip"}
+
+
+def test_records_are_read_together_once_none_is_looked_at_any_more() -> None:
+    protocols = SpokenProtocols(decode, looks_like)
+    assert protocols.together("r", "oip") is None
+    asked(protocols, OIP, "oip", FIRST - 1)
+    assert protocols.together("r", "oip") is None
+    asked(protocols, OIP, "oip")
+    assert protocols.together("r", "oip") == "oip" and protocols.together("r", "grpc") is None
+    asked(protocols, V1, "auto", ENOUGH)
+    assert protocols.together("r", "auto") == "kserve-v1"

@@ -12,7 +12,7 @@ from proxy.contracts.identity import MAX_IDENTITY
 from proxy.contracts.observation import UnreadReason
 from proxy.contracts.record import Record
 from proxy.payload.decode import decode
-from proxy.payload.oip import _known_identity
+from proxy.payload.oip import known_identity
 from tests.support.records import record as made
 
 JSON = st.recursive(
@@ -130,6 +130,6 @@ def test_names_of_tensors_are_bounded_and_stay_apart(shape: list[int]) -> None:
 
 def test_long_names_of_models_are_not_remembered() -> None:
     answer = {"model_name": "m" * 100_000, "outputs": [tensor([1, 1], [1.0])]}
-    before = _known_identity.cache_info().currsize
+    before = known_identity.cache_info().currsize
     seen = decode(record(response=orjson.dumps(answer)), "oip", (0, "a"))
-    assert len(seen.identity) <= MAX_IDENTITY and _known_identity.cache_info().currsize == before
+    assert len(seen.identity) <= MAX_IDENTITY and known_identity.cache_info().currsize == before

@@ -59,21 +59,40 @@ def compare_batch(pairs: Sequence[tuple[Observation, Observation]], rules: Answe
     mine, other = tensors[::2], tensors[1::2]
     if len(mine[0].data) >= MANY:
         return _compare_vectors(mine, other, rules)
-    name, columns, width, kind, integer, rows, vector, datatype, texts = shapes.pop()
-    if kind != "number" or rows != 1 or vector or texts or not 0 < width <= 2 * TOP_SCORES:
+    first = mine[0]
+    if not _is_row(first, rules):
         return None
-    if not _is_usual(mine[0], rules):
-        return None
-    if integer:  # as they are: as floats, two ids could be the same
+    if first.integer:  # as they are: as floats, two ids could be the same
         return BatchDifferences("label", [list(a.data) != list(b.data) for a, b in zip(mine, other, strict=True)], None)
     try:
         a, b = (np.array([tensor.data for tensor in tensors], dtype=np.float64) for tensors in (mine, other))
     except NOT_NUMBERS:
         return None
-    tolerance = tolerance_of(rules, name, datatype)
+    return _compare_tables(first, a, b, rules)
+
+
+def compare_alike(mine: Tensor, other: Tensor, a: Floats, b: Floats, rules: AnswerRules) -> BatchDifferences | None:
+    """The same of rows `a` and `b`, shape (pairs, width), of tensors like `mine` and `other`, which have no values."""
+    if mine != other or not _is_row(mine, rules):
+        return None
+    if mine.integer:
+        return BatchDifferences("label", _listed((a != b).any(axis=1)), None)
+    return _compare_tables(mine, a, b, rules)
+
+
+def _is_row(tensor: Tensor, rules: AnswerRules) -> bool:
+    """Whether a tensor is one row of a few numbers, and nothing else says how they are compared."""
+    if tensor.kind != "number" or tensor.rows != 1 or tensor.vector or tensor.texts:
+        return False
+    return 0 < tensor.width <= 2 * TOP_SCORES and _is_usual(tensor, rules)
+
+
+def _compare_tables(first: Tensor, a: Floats, b: Floats, rules: AnswerRules) -> BatchDifferences | None:
+    name, columns, width = first.name, first.columns, first.width
+    tolerance = tolerance_of(rules, name, first.datatype)
     with np.errstate(invalid="ignore", over="ignore"):
         if width > 1 and not columns:
-            return _compare_rows(a, b, tolerance, natural(mine[0]) == "scores")
+            return _compare_rows(a, b, tolerance, natural(first) == "scores")
         rules.scales.update_batch((name, columns), a)
         sizes = rules.scales.get((name, columns)) or [0.0] * width
         return _compare_numbers(a, b, tolerance, np.array([tolerance.at(size) for size in sizes]))

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 
+import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
+from proxy.contracts.alike import AlikeLegs
 from proxy.contracts.leg_join import MAX_HELD_BYTES, ExchangeKey
 from proxy.contracts.observation import Observation
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Role
 from proxy.stats.agreement.compare import compare
-from proxy.stats.agreement.compare_batch import BatchDifferences, compare_batch
+from proxy.stats.agreement.compare_batch import BatchDifferences, compare_alike, compare_batch
 from proxy.stats.agreement.examples import Example, Examples
 from proxy.stats.agreement.pairing import Pair, Pairing
 from proxy.stats.agreement.questions import Question, Questions
 from proxy.stats.agreement.rules import AnswerRules
 from proxy.stats.agreement.settle import settle
 from proxy.stats.agreement.tally import AgreementTally, AnswerDifference
+from proxy.stats.alike_join import AlikePairs
+from proxy.stats.arrays import Floats
+from proxy.stats.grouped import grouped
 
 MIN_BATCH = 8
 """Pairs from which on it is cheaper to compare them in one go."""
@@ -95,14 +100,41 @@ class Comparer:
     def update(self, legs: Sequence[Observation], analysis: Analysis, now: float) -> list[PairResult]:
         """Takes legs of one route, version and role; returns the results of the pairs that they complete."""
         pairs = self._pairing.update(legs, now)
-        if not pairs:
+        return self._compared(pairs, self._rules_of(legs[0].route, analysis)) if pairs else []
+
+    def update_alike(self, legs: AlikeLegs, analysis: Analysis, now: float) -> list[PairResult]:
+        """The same of legs that are alike."""
+        alike, pairs = self._pairing.update_alike(legs, now)
+        if not alike and not pairs:
             return []
-        rules = self._rules_of(legs[0].route, analysis)
-        if len(pairs) >= MIN_BATCH and legs[0].route not in self._noisy:
+        rules = self._rules_of(legs.route, analysis)
+        return [result for each in alike for result in self._compared_alike(each, rules)] + self._compared(pairs, rules)
+
+    def settled(self, analysis: Callable[[str], Analysis | None], now: float) -> list[PairResult]:
+        """The results of pairs of which one leg came alike with others and the other one by itself; to be asked for
+        when the batch is over. `analysis` is that of a route."""
+        results: list[PairResult] = []
+        for route, pairs in grouped(self._pairing.settled(now), _route_of).items():
+            if (configured := analysis(route)) is not None:
+                results += self._compared(pairs, self._rules_of(route, configured))
+        return results
+
+    def _compared_alike(self, pairs: AlikePairs, rules: AnswerRules) -> list[PairResult]:
+        mine, other = pairs.live.outputs, pairs.copies.outputs
+        if len(pairs) >= MIN_BATCH and pairs.copies.role == "shadow" and pairs.copies.route not in self._noisy:
+            a = _rows(pairs.live, pairs.live_places)
+            differences = compare_alike(mine, other, a, _rows(pairs.copies, pairs.copy_places), rules)
+            if differences is not None:
+                return [self._count_batch(pairs, differences, rules)]
+        return self._compared([pairs.pair(at) for at in range(len(pairs))], rules)
+
+    def _compared(self, pairs: Sequence[Pair], rules: AnswerRules) -> list[PairResult]:
+        """The results of pairs of one route."""
+        if len(pairs) >= MIN_BATCH and pairs[0][1].route not in self._noisy:
             arms = {(copy.version, copy.role) for _, copy in pairs}
             differences = compare_batch(pairs, rules) if len(arms) == 1 else None
             if differences is not None and pairs[0][1].role == "shadow":
-                return [self._count_batch(pairs, differences, rules)]
+                return [self._count_batch(ListedPairs(pairs), differences, rules)]
         results: list[PairResult] = []
         for reference, copy in pairs:
             rules.learn(reference)
@@ -139,19 +171,22 @@ class Comparer:
             self._count(question.reference, question.copy, found, question.rules, results)
         return results
 
-    def _count_batch(self, pairs: Sequence[Pair], differences: BatchDifferences, rules: AnswerRules) -> PairResult:
+    def _count_batch(
+        self, pairs: ListedPairs | AlikePairs, differences: BatchDifferences, rules: AnswerRules
+    ) -> PairResult:
         kind, disagree, shift = differences
-        copy = pairs[0][1]
-        self.tallies[copy.route, copy.version, copy.role].update_batch(kind, disagree, shift)
+        route, version, role = pairs.arm
+        self.tallies[route, version, role].update_batch(kind, disagree, shift)
         disagreed = list(compress(range(len(pairs)), disagree))
-        self._differing += [(pairs[at][1].source, pairs[at][1].exchange) for at in disagreed]
+        self._differing += pairs.keys(disagreed)
         if disagreed:
-            examples = self._examples_of(copy, rules)
-            for at in disagreed:
+            examples = self._examples_of(route, version, rules)
+            for at in examples.wanted(disagreed, shift):
                 if examples.wants(shift[at] if shift else None):
                     usual = AnswerDifference(True, kind, shift[at] if shift else None)
-                    examples.update(*pairs[at], compare(*pairs[at], rules) or usual)
-        return PairResult(copy.route, copy.version, len(pairs), len(disagreed))
+                    pair = pairs.pair(at)
+                    examples.update(*pair, compare(*pair, rules) or usual)
+        return PairResult(route, version, len(pairs), len(disagreed))
 
     def differing(self) -> list[ExchangeKey]:
         """The exchanges whose copies were found to differ since the last call, the newest of them."""
@@ -209,15 +244,15 @@ class Comparer:
             results.append(PairResult(route, version, 1, int(difference.disagree)))
             if difference.disagree:
                 self._differing.append((copy.source, copy.exchange))
-                self._examples_of(copy, rules).update(reference, copy, difference)
+                self._examples_of(route, version, rules).update(reference, copy, difference)
         if route in self._noisy:
             noise_pairs = self._pairing.noise_pairs(copy, difference.disagree)
             results += [
                 PairResult(route, shadow, noise_pair=(differs, noise)) for shadow, differs, noise in noise_pairs
             ]
 
-    def _examples_of(self, copy: Observation, rules: AnswerRules) -> Examples:
-        key = copy.route, copy.version
+    def _examples_of(self, route: str, version: str, rules: AnswerRules) -> Examples:
+        key = route, version
         if key not in self._examples:
             self._examples[key] = Examples(rules.analysis.redact)
         return self._examples[key]
@@ -244,3 +279,36 @@ class Comparer:
     def unpaired_of(self, route: str, version: str | None) -> int:
         """Copies for `version` that never met their reference."""
         return sum(n for (r, v, _), n in self._pairing.unpaired.items() if (r, v) == (route, version))
+
+
+class ListedPairs:
+    """Pairs of one arm, each by itself, as `AlikePairs` has those that are alike."""
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        self._pairs = pairs
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    @property
+    def arm(self) -> tuple[str, str, Role]:
+        copy = self._pairs[0][1]
+        return copy.route, copy.version, copy.role
+
+    def pair(self, at: int) -> Pair:
+        return self._pairs[at]
+
+    def keys(self, places: Sequence[int]) -> list[ExchangeKey]:
+        return [(self._pairs[at][1].source, self._pairs[at][1].exchange) for at in places]
+
+
+def _rows(legs: AlikeLegs, places: Sequence[int]) -> Floats:
+    """The values of answers, shape (places, width)."""
+    table: Floats = np.frombuffer(legs.output_rows).reshape(len(legs), -1)[places]
+    return table
+
+
+def _route_of(pair: Pair) -> str:
+    return pair[1].route

@@ -83,6 +83,15 @@ class Examples:
         """Whether a disagreement by so much is among the worst."""
         return len(self._heap) < MAX_EXAMPLES or _badness(shift) > self._heap[0][0]
 
+    def wanted(self, places: Sequence[int], shifts: Sequence[float] | None) -> Sequence[int]:
+        """Those of many disagreements, by their shifts, that may be among the worst."""
+        if len(self._heap) < MAX_EXAMPLES:
+            return places
+        mildest = self._heap[0][0]
+        if shifts is None:
+            return places if mildest < 1.0 else ()
+        return [at for at in places if not shifts[at] <= mildest]
+
     def worst(self) -> list[Example]:
         """The kept examples, worst first."""
         return [example for _, _, example in sorted(self._heap, key=lambda entry: entry[:2], reverse=True)]

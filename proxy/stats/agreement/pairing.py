@@ -17,9 +17,11 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from proxy.contracts.alike import AlikeLegs
 from proxy.contracts.leg_join import MAX_EXCHANGES, MAX_HELD_BYTES, ExchangeKey, JoinLoss, WeighedJoin
 from proxy.contracts.observation import Observation
 from proxy.contracts.table import COPY_ROLES
+from proxy.stats.alike_join import AlikeJoin, AlikePairs, are_single
 from proxy.stats.weight import weight
 
 REFERENCES = frozenset(("primary", "rescue"))
@@ -52,11 +54,12 @@ NO_PAIRS: list[Pair] = []
 class Pairing:
     """The join of references and copies by exchange. `capacity`, `max_bytes`: exchanges that may wait at a time."""
 
-    __slots__ = ("_unweighed", "_versions", "_waiting", "due", "unpaired", "waiting")
+    __slots__ = ("_batch", "_unweighed", "_versions", "_waiting", "due", "unpaired", "waiting")
 
     def __init__(self, capacity: int = MAX_EXCHANGES, max_bytes: int = MAX_HELD_BYTES) -> None:
         self._waiting: WeighedJoin[ExchangeLegs] = WeighedJoin(capacity, max_bytes)
         self._unweighed: list[tuple[ExchangeKey, ExchangeLegs]] = []
+        self._batch = AlikeJoin()
         self.unpaired: Counter[tuple[str, str, str]] = Counter()
         """Due pairs of which one leg never came, by (route, version, reason): `late` or `crowded`. A copy that never
         came is one of the route's only shadow; where there are several its version is not known ("")."""
@@ -79,6 +82,28 @@ class Pairing:
             return self._add_references(legs, now)
         self._add_canaries(legs, now)
         return NO_PAIRS
+
+    def update_alike(self, legs: AlikeLegs, now: float) -> tuple[list[AlikePairs], list[Pair]]:
+        """The same of legs that are alike: pairs of such, and others. What has not met is taken when the batch is over
+        (`settled`)."""
+        role, sent = legs.role, legs.records[0].copies
+        if role in REFERENCES and sent == 0:
+            return [], NO_PAIRS
+        if not (role in COPY_ROLES or (role in REFERENCES and sent == 1)) or not are_single(legs):
+            return [], self.update(list(legs), now)
+        if role in COPY_ROLES:
+            self._versions.setdefault(legs.route, set()).add(legs.version)
+        source, waiting = legs.source, self._waiting
+        held = {at for at, each in enumerate(legs.exchanges) if (source, each) in waiting} if waiting else ()
+        others = self.update(legs.some(sorted(held)), now) if held else NO_PAIRS
+        pairs = self._batch.add(legs, held)
+        self.due[legs.route] += sum(map(len, pairs))
+        self.waiting[legs.route] += 0
+        return pairs, others
+
+    def settled(self, now: float) -> list[Pair]:
+        """The pairs of legs that are alike with what waits or came one by one; the others wait from now on."""
+        return [pair for legs, places in self._batch.rest() for pair in self.update(legs.some(places), now)]
 
     def _add_copies(self, legs: Sequence[Observation], now: float) -> list[Pair]:
         pairs, waiting, get = [], self._waiting, self._waiting.get

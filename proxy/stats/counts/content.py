@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from proxy.contracts.alike import AlikeLegs
 from proxy.contracts.observation import NOT_LOOKED_AT, Observation
 from proxy.contracts.table import Role
 
@@ -69,6 +70,13 @@ class ContentCounters:
         keys = tuple([leg.key for leg in bad])
         partly = sum(map(_is_seen_in_part, odd))
         return ContentCounts(first.version, first.role, first.share, n, len(bad), keys, len(dark), partly)
+
+    def update_alike(self, legs: AlikeLegs) -> ContentCounts:
+        """The same of legs that are alike: all were analysed, and are good."""
+        arm = legs.route, legs.version, legs.role
+        self.analysed[arm] += len(legs)
+        self.endings[arm] += 0
+        return ContentCounts(legs.version, legs.role, legs.share, len(legs), 0)
 
     def _count(self, bad: Iterable[Observation]) -> None:
         for leg in bad:

@@ -11,5 +11,6 @@ recognition      identifiers and times, which are no features
 detector         the e-detector and PSI of each feature
 adwin            ADWIN on chosen features and predictions (river)
 figures          what streams say: drift, shapes, rows that break a rule
+shown            what a detector is shown as
 streams          the pipeline of a route, from observations to drift
 """

@@ -14,11 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from proxy.contracts.alike import DOUBLE
 from proxy.contracts.observation import Tensor
 from proxy.stats.arrays import Floats
 from proxy.stats.drift.layout import Signature, readable, signature_of
 from proxy.stats.finite import number
 from proxy.stats.weight import NUMBER_BYTES, weight_of, weight_of_texts
+
+Packed = bytes
+"""Numbers as doubles, row by row."""
 
 _layout = attrgetter("name", "columns", "width", "kind", "rows", "vector")
 _texts = attrgetter("texts")
@@ -71,6 +75,14 @@ class LayoutGroup:
             for row in rows:
                 block += row
                 self.bytes += weight_of_texts(row)
+
+    def update_packed(self, bodies: int, rows: Packed) -> None:
+        """Adds bodies of this layout that are one row of one tensor of numbers each, as doubles, shape (bodies,
+        width)."""
+        self.bodies += bodies
+        self.rows += bodies
+        self._blocks[0].append(rows)
+        self.bytes += NUMBER_BYTES * (len(rows) // DOUBLE)
 
     def update_tables(self, bodies: int, rows: int, tables: Sequence[Floats]) -> None:
         """Adds bodies of this layout by their blocks, `tables` (rows of all, width) of numbers."""
@@ -141,6 +153,11 @@ class Batch:
         """Adds bodies of one layout by what is derived of them: the names of columns, and a table (rows, columns)."""
         signature: Signature = tuple([("", names, len(names), "number") for names, _ in named])
         self._group_of(signature).update_tables(bodies, rows, [table for _, table in named])
+        self.bodies += bodies
+
+    def update_packed(self, bodies: int, layout: Tensor, rows: Packed) -> None:
+        """Adds bodies of one row of numbers each: a tensor less its values, and those of all, shape (bodies, width)."""
+        self._group((layout,)).update_packed(bodies, rows)
         self.bodies += bodies
 
     def _group(self, body: Sequence[Tensor]) -> LayoutGroup:

@@ -74,10 +74,17 @@ def derived_tables(bodies: Sequence[Sequence[Tensor]]) -> list[tuple[tuple[str, 
     if not first.rows or not first.width:
         return []
     step = max(AT_ONCE // len(first.data), 1)
-    parts = [
-        list(_tables(first, _points([body[0] for body in bodies[at : at + step]])))
-        for at in range(0, len(bodies), step)
-    ]
+    points = (_points([body[0] for body in bodies[at : at + step]]) for at in range(0, len(bodies), step))
+    return _joined([list(_tables(first, each)) for each in points])
+
+
+def derived_of_rows(layout: Tensor, rows: Floats) -> list[tuple[tuple[str, ...], Floats]]:
+    """The same of bodies of one row each: a tensor less its values, and those of all, shape (bodies, width)."""
+    step = max(AT_ONCE // layout.width, 1)
+    return _joined([list(_tables(layout, floats(rows[at : at + step]))) for at in range(0, len(rows), step)])
+
+
+def _joined(parts: list[list[tuple[tuple[str, ...], Floats]]]) -> list[tuple[tuple[str, ...], Floats]]:
     return [(part[0][0], np.concatenate([table for _, table in part])) for part in zip(*parts, strict=True)]
 
 

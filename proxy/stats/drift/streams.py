@@ -12,15 +12,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import chain
 
 import numpy as np
 
+from proxy.contracts.alike import AlikeLegs
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import LIVE_ROLES, Role
 from proxy.stats.arrays import Floats
 from proxy.stats.drift.adwin import AdwinDetectors
 from proxy.stats.drift.batch import Batch, LayoutGroup, are_alike
-from proxy.stats.drift.derived import Derivation, derived_tables, needs
+from proxy.stats.drift.derived import Derivation, derived_of_rows, derived_tables, needs
 from proxy.stats.drift.detector import DriftDetector, Reference
 from proxy.stats.drift.figures import BinnedRows, Drift, FeatureShape, RowCounts
 from proxy.stats.drift.layout import CONTRACT_RULES, UNEXPECTED, Layout, Signature
@@ -28,6 +31,7 @@ from proxy.stats.drift.moving import is_moving
 from proxy.stats.drift.profile import BodySide, Feature, Profile, as_bodies_have_them
 from proxy.stats.drift.profile_builder import ProfileBuilder
 from proxy.stats.drift.recognition import Recognised, Recognition
+from proxy.stats.drift.shown import drift_of, shape_of
 from proxy.stats.row_sample import is_large, sampled
 from proxy.stats.selection import Selection
 
@@ -208,10 +212,30 @@ class Streams:
             full = self._add((("prediction", version, role), share), outputs, now) or full
         return self._count_all(now) if full else NO_ROWS
 
+    def update_alike(self, legs: AlikeLegs, now: float) -> list[RowCounts]:
+        """The same of legs that are alike."""
+        if legs.role not in FOLLOWED_ROLES:
+            return NO_ROWS
+        version, role, share = legs.version, legs.role, legs.share
+        full = False
+        if legs.inputs is not None:
+            full = self._add_rows((("input", version, role), share), legs.inputs, legs.input_rows, len(legs), now)
+        outputs = self._add_rows((("prediction", version, role), share), legs.outputs, legs.output_rows, len(legs), now)
+        return self._count_all(now) if full or outputs else NO_ROWS
+
+    def _add_rows(self, key: BatchKey, layout: Tensor, rows: bytes, bodies: int, now: float) -> bool:
+        batch = self._batches.setdefault(key, Batch(now))
+        if not needs((layout,)):
+            batch.update_packed(bodies, layout, rows)
+        elif named := derived_of_rows(layout, np.frombuffer(rows).reshape(bodies, -1)):
+            batch.update_tables(bodies, bodies, named)
+        return self._is_full(batch)
+
+    def _is_full(self, batch: Batch) -> bool:
+        return batch.bodies >= BATCH_BODIES or self.waiting >= MAX_BATCH_BYTES
+
     def _add(self, key: BatchKey, bodies: list[tuple[Tensor, ...]], now: float) -> bool:
-        batch = self._batches.get(key)
-        if batch is None:
-            batch = self._batches[key] = Batch(now)
+        batch = self._batches.setdefault(key, Batch(now))
         side, _, role = key[0]
         alike = are_alike(bodies)
         asked = bodies[:1] if alike else bodies
@@ -220,11 +244,11 @@ class Streams:
         if alike and needs(asked[0]) and asked[0][0].kind == "number":
             if named := derived_tables(bodies):
                 batch.update_tables(len(bodies), len(bodies) * asked[0][0].rows, named)
-            return batch.bodies >= BATCH_BODIES or self.waiting >= MAX_BATCH_BYTES
+            return self._is_full(batch)
         if any(map(needs, asked)):
             bodies, alike = [self._derived[side].features(body, role in TEACHING_ROLES) for body in bodies], False
         batch.update(bodies, alike)
-        return batch.bodies >= BATCH_BODIES or self.waiting >= MAX_BATCH_BYTES
+        return self._is_full(batch)
 
     @property
     def waiting(self) -> int:
@@ -360,8 +384,9 @@ class Streams:
     def drift(self, limits: Mapping[BodySide, float]) -> list[Drift]:
         """Every feature of every stream; `limits`: by side, the PSI above which significant drift counts."""
         if self._drift is None or self._drift[0] != limits:
-            rows = [row for key, each in self._detectors.items() for row in self._rows_of(key, each, limits[key[0]])]
-            self._drift = dict(limits), rows
+            detectors = self._detectors.items()
+            shown = [drift_of(each, key, limits[key[0]], partial(self._adwin.get, key)) for key, each in detectors]
+            self._drift = dict(limits), list(chain.from_iterable(shown))
         return self._drift[1]
 
     @property
@@ -372,29 +397,4 @@ class Streams:
     def shape(self, row: Drift) -> FeatureShape | None:
         """The distributions behind a row of `drift`; None when its stream is gone."""
         detector = self._detectors.get((row.side, row.version, row.role))
-        features = detector.reference.features if detector else []
-        at = next((at for at, feature in enumerate(features) if feature.name == row.feature), None)
-        if detector is None or at is None:
-            return None
-        shape = features[at]
-        return FeatureShape(shape.kind, shape.edges, shape.categories, shape.shares, detector.recent(at))
-
-    def _rows_of(self, key: StreamKey, detector: DriftDetector, limit: float) -> list[Drift]:
-        side, version, role = key
-        psi, evidence, margin = detector.psi, detector.log_evidence, detector.margin
-        drifted = (margin >= 0) & (psi > limit)
-        return [
-            Drift(
-                feature.name,
-                side,
-                version,
-                role,
-                float(psi[at]),
-                float(evidence[at]),
-                float(margin[at]),
-                bool(drifted[at]),
-                int(detector.n[at]),
-                self._adwin.get(key, feature.name),
-            )
-            for at, feature in enumerate(detector.reference.features)
-        ]
+        return shape_of(detector, row.feature) if detector else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from proxy.contracts.alike import AlikeLegs
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import ArmTick
 from proxy.stats.identity.asked import AskedJoin
@@ -31,6 +32,12 @@ class Answerers:
         for (version, given), n in Counter(self._asked.update(legs, now)).items():
             waiting[version][given] += n
 
+    def add_alike(self, legs: AlikeLegs, now: float) -> None:
+        """The same of legs that are alike."""
+        waiting = self._waiting[legs.route]
+        for (version, given), n in self._asked.update_alike(legs, now):
+            waiting[version][given] += n
+
     def add_arms(self, route: str, arms: Iterable[ArmTick]) -> None:
         """Adds what the heads of answers of one route say, from a tick."""
         for arm in arms:
@@ -42,6 +49,8 @@ class Answerers:
 
     def flush(self, now: float) -> Mapping[str, Counts]:
         """Counts what was added since the last call; returns it by route."""
+        for route, (version, given_now) in self._asked.settled(now):
+            self._waiting[route][version][given_now] += 1
         self._asked.expire(now)
         added, self._waiting = self._waiting, defaultdict(_counters)
         for route, versions in added.items():

@@ -17,6 +17,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
+from proxy.contracts.alike import AlikeLegs
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import Role
 from proxy.stats.grouped import grouped
@@ -28,6 +29,9 @@ ANSWER_BYTES = 200
 
 EXACT = 2.0**53
 """From here on a float is not every whole number: two classes could become one."""
+
+OutputName = tuple[str, tuple[str, ...]]
+"""Name and columns of an output."""
 
 NOT_DOUBLES = (OverflowError, TypeError, ValueError, struct.error)
 
@@ -105,6 +109,14 @@ def blocks_of(legs: Sequence[Observation], now: float) -> Iterator[AnswerBlock]:
         )
 
 
+def alike_block(legs: AlikeLegs, now: float) -> AnswerBlock:
+    """The answers of legs that are alike: packed as they came."""
+    first, count, ids = legs.outputs, len(legs), legs.request_ids
+    weight = ANSWER_BYTES + weight_of((replace(first, data=range(first.width)),))
+    arm = legs.route, legs.version, legs.role, legs.share
+    return AnswerBlock(*arm, now, ids, [1] * count, [weight] * count, first, legs.output_rows)
+
+
 def _by_layout(legs: Sequence[Observation]) -> Mapping[tuple[Any, ...] | None, Sequence[Observation]]:
     firsts = [leg.outputs[0] for leg in legs if len(leg.outputs) == 1]
     layouts = set(map(_layout, firsts)) if len(firsts) == len(legs) else ()
@@ -142,3 +154,29 @@ def _without_texts(outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 @lru_cache(maxsize=256)
 def _packing(values: int) -> struct.Struct:
     return struct.Struct(f"{values}d")
+
+
+def fractions_of(outputs: tuple[Tensor, ...]) -> Iterator[OutputName]:
+    """The outputs of one column that hold numbers which are not whole by type."""
+    for tensor in outputs:
+        if tensor.width == 1 and tensor.kind == "number" and not tensor.integer:
+            yield tensor.name, tensor.columns
+
+
+def as_scores(leg: LegAnswer, fractions: set[OutputName]) -> LegAnswer:
+    """The answer with what JSON has as a whole number as a score, where the same output held others: a probability of 1
+    is no class."""
+    outputs = leg.outputs
+    if not any(each.integer and not each.datatype and (each.name, each.columns) in fractions for each in outputs):
+        return leg
+    return replace(
+        leg,
+        outputs=tuple(
+            [
+                replace(each, integer=False)
+                if each.integer and not each.datatype and (each.name, each.columns) in fractions
+                else each
+                for each in outputs
+            ]
+        ),
+    )

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from sys import getsizeof
 from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
+from proxy.contracts.alike import AlikeLegs
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import Role
-from proxy.stats.quality.answer_block import AnswerBlock, blocks_of
+from proxy.stats.quality.answer_block import AnswerBlock, OutputName, alike_block, as_scores, blocks_of, fractions_of
 from proxy.stats.quality.label_bias import LabelArrival
 from proxy.stats.quality.predictions import Label, LegAnswer, plain
 
@@ -46,9 +47,6 @@ MAX_VALUES = 256
 
 MAX_FRACTIONS = 64
 """Outputs of a route that are known to hold fractions; of further ones, whole numbers are classes."""
-
-OutputName = tuple[str, tuple[str, ...]]
-"""Name and columns of an output."""
 
 VersionRole = tuple[str, Role]
 """Version and role."""
@@ -148,13 +146,26 @@ class LabelJoin:
         if len(small) < len(answers):
             self.lost[route, "too_large"] += len(answers) - len(small)
         if len(queue.fractions) < MAX_FRACTIONS:
-            queue.fractions.update(_fractions(legs[0].outputs))  # one of a batch says enough
+            queue.fractions.update(fractions_of(legs[0].outputs))  # one of a batch says enough
         labelled: list[LabelledPrediction] = []
         for block in blocks_of(small, now):
             labelled += self._add(block, queue, now)
         return labelled
 
+    def update_alike(self, legs: AlikeLegs, wait: float, now: float) -> list[LabelledPrediction]:
+        """The same of legs that are alike."""
+        queue = self._queues[legs.route]
+        queue.wait = wait
+        if legs.outputs.width > MAX_VALUES:
+            self.lost[legs.route, "too_large"] += len(legs)
+            return []
+        if len(queue.fractions) < MAX_FRACTIONS:
+            queue.fractions.update(fractions_of((legs.outputs,)))
+        return self._add(alike_block(legs, now), queue, now)
+
     def _add(self, block: AnswerBlock, queue: _Queue, now: float) -> list[LabelledPrediction]:
+        if block.packed and self._add_at_once(block, queue):
+            return []
         requests, order, weights, added = self._requests, queue.order, block.weights, 0
         labelled: list[LabelledPrediction] = []
         alike: AnswerBlock | None = None
@@ -177,6 +188,30 @@ class LabelJoin:
             self._weigh(block.route, added)
             self._make_room()
         return labelled
+
+    def _add_at_once(self, block: AnswerBlock, queue: _Queue) -> bool:
+        """Adds packed answers where all are the first to their requests, or all the second after the answers of one
+        block: False where they are neither, or a label may have come."""
+        requests, ids, places = self._requests, block.ids, range(len(block.ids))
+        if self._early or self._labelled or not block.predicts(0) or len(set(ids)) < len(ids):
+            return False
+        before = list(map(requests.get, ids))
+        first = before[0]
+        if first is None:
+            if any(each is not None for each in before):
+                return False
+            queue.order.extend(ids)
+            requests.update(zip(ids, map(_Kept, repeat(block), places), strict=True))
+        else:
+            known = first.block
+            if any(each is None or each.block is not known or each.before is not None for each in before):
+                return False
+            if not known.packed or not self._fits(first, block, 0):
+                return False
+            requests.update(zip(ids, map(_Kept, repeat(block), places, before), strict=True))
+        self._weigh(block.route, sum(block.weights))
+        self._make_room()
+        return True
 
     def _make_room(self) -> None:
         """Gives up the oldest requests of the routes that hold most, as many as there are too many."""
@@ -216,7 +251,7 @@ class LabelJoin:
         request = self._labelled.get(request_id)
         if request is None:
             return []
-        leg = _as_scores(block.answer(at), self._queues[block.route].fractions)
+        leg = as_scores(block.answer(at), self._queues[block.route].fractions)
         request.legs += (leg,)
         return list(_met(block.route, request, leg))
 
@@ -255,7 +290,7 @@ class LabelJoin:
         if None in labels:
             return "mismatch", []
         fractions, more = self._queues[route].fractions, _bytes_of(label)
-        legs = tuple([_as_scores(each.block.answer(each.at), fractions) for each in _in_order(kept)])
+        legs = tuple([as_scores(each.block.answer(each.at), fractions) for each in _in_order(kept)])
         request = _Labelled(tuple([each for each in labels if each is not None]), legs, more)
         self._labelled[request_id] = request
         met = [met for leg in legs for met in _met(route, request, leg)]
@@ -334,32 +369,6 @@ def _bytes_of(label: Any) -> int:
 
 def _size(outputs: tuple[Tensor, ...]) -> int:
     return len(outputs[0].data) if len(outputs) == 1 else sum([len(tensor.data) for tensor in outputs])
-
-
-def _fractions(outputs: tuple[Tensor, ...]) -> Iterator[OutputName]:
-    """The outputs of one column that hold numbers which are not whole by type."""
-    for tensor in outputs:
-        if tensor.width == 1 and tensor.kind == "number" and not tensor.integer:
-            yield tensor.name, tensor.columns
-
-
-def _as_scores(leg: LegAnswer, fractions: set[OutputName]) -> LegAnswer:
-    """The answer with what JSON has as a whole number as a score, where the same output held others: a probability of 1
-    is no class."""
-    outputs = leg.outputs
-    if not any(each.integer and not each.datatype and (each.name, each.columns) in fractions for each in outputs):
-        return leg
-    return replace(
-        leg,
-        outputs=tuple(
-            [
-                replace(each, integer=False)
-                if each.integer and not each.datatype and (each.name, each.columns) in fractions
-                else each
-                for each in outputs
-            ]
-        ),
-    )
 
 
 def _met(route: str, request: _Labelled, leg: LegAnswer) -> Iterator[LabelledPrediction]:

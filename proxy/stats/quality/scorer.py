@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from proxy.contracts.alike import AlikeLegs
 from proxy.contracts.observation import Observation
 from proxy.contracts.table import Role
 from proxy.stats.quality.label_bias import labels_depend
@@ -34,18 +35,19 @@ wait."""
 class Scorer:
     """The label join of all routes, and a `Score` for each arm.
 
-    - `capacity`, `max_bytes`: requests whose predictions may wait for a label at a time
+        - `capacity`, `max_bytes`: requests whose predictions may wait for a label at a time
 
-    >>> from proxy.contracts.observation import Tensor
-    >>> scorer = Scorer()
-    >>> facts = {"exchange": 1, "request_id": "a", "route": "r", "version": "v1", "role": "primary", "share": 1.0}
-    >>> times = {"status": 200, "failure": "", "started": 0.0, "first_byte": 0.0, "total": 0.0}
-    >>> leg = Observation(**facts, **times, outputs=(Tensor("p", 1, 2, "number", [0.2, 0.8]),))
-    >>> scorer.update([leg], wait=60.0, now=0.0)
-    []
-    >>> outcome, labelled = scorer.on_label("a", 1, now=5.0)
-    >>> outcome, scorer.scores["r", "v1", "primary"].get("accuracy")
-    ('joined', 1.0)
+        >>> from proxy.contracts.alike import AlikeLegs
+    from proxy.contracts.observation import Tensor
+        >>> scorer = Scorer()
+        >>> facts = {"exchange": 1, "request_id": "a", "route": "r", "version": "v1", "role": "primary", "share": 1.0}
+        >>> times = {"status": 200, "failure": "", "started": 0.0, "first_byte": 0.0, "total": 0.0}
+        >>> leg = Observation(**facts, **times, outputs=(Tensor("p", 1, 2, "number", [0.2, 0.8]),))
+        >>> scorer.update([leg], wait=60.0, now=0.0)
+        []
+        >>> outcome, labelled = scorer.on_label("a", 1, now=5.0)
+        >>> outcome, scorer.scores["r", "v1", "primary"].get("accuracy")
+        ('joined', 1.0)
     """
 
     __slots__ = ("_bias", "labelled", "labels", "scores", "unscored")
@@ -64,6 +66,11 @@ class Scorer:
     def update(self, legs: Sequence[Observation], wait: float, now: float) -> list[LabelledPrediction]:
         """Keeps the predictions of legs of one arm for `wait` seconds; returns those whose label had come before."""
         labelled = self.labels.update(legs, wait, now)
+        return self._scored(labelled) if labelled else labelled
+
+    def update_alike(self, legs: AlikeLegs, wait: float, now: float) -> list[LabelledPrediction]:
+        """The same of legs that are alike."""
+        labelled = self.labels.update_alike(legs, wait, now)
         return self._scored(labelled) if labelled else labelled
 
     def on_label(self, request_id: str, label: Any, now: float) -> tuple[LabelOutcome, list[LabelledPrediction]]:
