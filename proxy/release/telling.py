@@ -272,7 +272,8 @@ def _going_wrong(facts: StoryFacts | None, touched: Mapping[str, Any] | None, st
     live, copies = touched["live"], touched["copies"]
     bad = live["bad"] + copies["bad"]
     of = live["requests"] + copies["requests"]
-    return f" {bad:,} of {of:,} answers of {touched['versions']} went wrong, and nothing is decided yet." if bad else ""
+    went = f" {bad:,} of {of:,} answers of {touched['versions']} went wrong since {clock(touched['since'])}"
+    return f"{went}, and nothing is decided yet." if bad else ""
 
 
 def _when(entry: Entry | None, facts: StoryFacts | None, warnings: Sequence[Mapping[str, Any]]) -> str:

@@ -10,6 +10,7 @@ from math import isfinite, isnan
 from proxy.contracts.durations import in_units
 from proxy.contracts.metrics import METRICS
 from proxy.contracts.release import Verdict
+from proxy.release.limits import AGAINST_PRIMARY
 from proxy.release.sentences import counted, more_of, odds
 
 _ALLOWED = {
@@ -50,6 +51,29 @@ def figure(value: float | str | None, unit: str = "") -> str:
     if unit == "seconds":
         return in_units(number)
     return "zero" if number == 0.0 else f"{number:.3g}"
+
+
+def value_words(verdict: Verdict) -> str:
+    """What is held against the limit, or why there is no such number: nothing observed yet, of whom; both arms without
+    a bad event; a primary without one; or not computed yet."""
+    metric, value = METRICS.get(verdict.metric), verdict.value
+    theirs = verdict.bound in AGAINST_PRIMARY
+    events = metric.events if metric and metric.kind == "rate" else ""
+    if not verdict.n and value is None:
+        return f"no {_observed(verdict.metric)} of {verdict.version or 'the candidate'} yet"
+    if value is None and theirs and verdict.reference is None and not verdict.n_reference:
+        return f"no {_observed(verdict.metric)} of the primary yet"
+    if value is None and theirs and verdict.reference == 0.0:
+        return f"no {events} in either arm" if events else "zero in both arms"
+    if value is None:
+        return "not computed yet"
+    if isfinite(value):
+        shown = figure(value, _unit(verdict.metric, verdict.bound, "max_ratio", "max_psi"))
+        return f"{shown} times the primary's" if verdict.bound == "max_ratio" else shown
+    if isnan(value):
+        return "no number"
+    without = events and verdict.bound == "max_ratio" and value > 0.0
+    return f"infinite: no {events} at the primary" if without else figure(value)
 
 
 def words_of(

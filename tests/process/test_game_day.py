@@ -184,7 +184,8 @@ def test_a_drift_of_inputs(start: Start, driver: webdriver.Chrome, a: Upstream, 
 
 
 def test_a_silent_disagreement(start: Start, driver: webdriver.Chrome, a: Upstream, b: Upstream) -> None:
-    running = start(route=release("{shadow: 100, requests: 100000}", "disagreement: {max: 0.05}"))
+    ahead = "{shadow: 100, requests: 100000}, {canary: 5, requests: 500, duration: 1h}"
+    running = start(route=release(ahead, "disagreement: {max: 0.05}"))
     clients = Clients(running)
     clients.ask(20)
     b.body = b'{"predictions": [0.9]}'
@@ -203,6 +204,7 @@ def test_a_silent_disagreement(start: Start, driver: webdriver.Chrome, a: Upstre
     assert story["touched"]["copies"]["requests"] == len(b.seen)
     with seen(driver, running, f"#/routes/r/releases/{told['id']}") as text:
         eventually(lambda: "Worst disagreements" in text() and "b in place of a" in text(), "the story as a page")
+        assert "5 % live, 500 requests, 1 h, ends by proof not reached" in text() and "at most 0.05" in text()
         assert not re.search(r"\b(undefined|NaN|null|None|inf)\b", text())
         for button in driver.find_elements("css selector", ".files button"):
             button.click()

@@ -179,7 +179,7 @@ def test_a_breach_appears_without_reload(opened: Callable[..., Page], b: Upstrea
     page.shows("#changes li:first-child", "by scorecard")
     page.shows("#changes li:first-child", "error_rate")
     page.shows(".legend", "100 %")
-    page.shows('.scorecard [data-metric="error_rate"]', "infinite: the primary has none")
+    page.shows('.scorecard [data-metric="error_rate"]', "infinite: no errors at the primary")
     page.nothing_undefined()
     assert page.script("return window.same") is True
     assert page.complaints() == []

@@ -27,7 +27,7 @@ SAYS = {
     "steady": "in steps of 10 seconds",
     "shadowing": "Stage 1 of 3 waits for 190 more requests; a verdict on disagreement (about 400 more), latency p99",
     "ramping": "Stage 2 of 3 waits for 190 more requests; a verdict on error rate (about 400 more).",
-    "rolled_back": "infinite: the primary has none",
+    "rolled_back": "infinite: no errors at the primary",
     "promoted": "fraud-v2",
     "drifted": "2 of 4 drifted",
     "no_control": "trying again",

@@ -14,7 +14,7 @@ from proxy.contracts.metrics import METRICS
 from proxy.contracts.release import Verdict
 from proxy.release.limits import VALUES
 from proxy.release.sentences import odds
-from proxy.release.words import figure, words_of
+from proxy.release.words import figure, value_words, words_of
 
 NO_WORDS = re.compile(r"\b(nan|inf|None|undefined|null)\b")
 figures = st.one_of(st.none(), st.sampled_from([0.0, inf, -inf, nan, 1e-9, 1e9, 0.5]), st.floats(0.0, 1e6))
@@ -65,6 +65,30 @@ RATIO = Verdict(
     own=0.0,
     n_reference=9120,
 )
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "no errors in either arm"),
+        ({"n": 0, "own": None}, "no inferences of v2 yet"),
+        ({"reference": None, "n_reference": 0}, "no inferences of the primary yet"),
+        ({"reference": 0.5}, "not computed yet"),
+        ({"value": inf, "own": 0.25}, "infinite: no errors at the primary"),
+        ({"value": nan}, "no number"),
+        ({"value": 0.0}, "zero times the primary's"),
+        ({"value": 1.25}, "1.25 times the primary's"),
+        ({"metric": "latency_p99", "value": 0.0345, "bound": "max"}, "34.5 ms"),
+        ({"metric": "latency_p99", "bound": "max"}, "not computed yet"),
+        ({"metric": "disagreement", "bound": "max", "n": 0, "version": ""}, "no compared answers of the candidate yet"),
+        ({"metric": "mae", "bound": "max_ratio"}, "zero in both arms"),
+        ({"metric": "gone", "bound": "max_ratio", "value": inf}, "infinite"),
+    ],
+)
+def test_a_value_is_said_or_why_there_is_none(changes: dict[str, object], said: str) -> None:
+    assert value_words(replace(RATIO, **changes)) == said
+
+
 INFINITE = "301 errors of 1,204 requests; the primary: 0 errors of 9,120 requests; a ratio of infinite"
 
 
@@ -111,7 +135,7 @@ def test_what_it_rests_on_and_what_would_change_it() -> None:
     assert words_of(replace(RATIO, n=0))["on"] == "nothing yet"
     warming = replace(RATIO, n=0, sentence="error_rate: warming up: 9 so far")
     assert "undecided. Warming up: 9 so far. Allowed" in words_of(replace(warming, outcome="undecided"))["says"]
-    assert words_of(RATIO, "then", until="later")["on"] == "1,204 requests of v2, since then, until later"
+    assert words_of(RATIO, "then", until="later")["on"] == "1,204 inferences of v2, since then, until later"
 
 
 def test_figures_that_are_none() -> None:
@@ -130,7 +154,7 @@ def test_counts_that_began_later_do_not_claim_the_beginning_of_the_release() -> 
     assert words_of(line, "03:04:05")["on"] == "17 inferences of the candidate, since the evidence began"
     live = Verdict("error_rate", "pass", 0.0, 1.5, 54, 0, "", n_shadow=293)
     assert (
-        words_of(live, "03:04:05")["on"] == "54 requests of the candidate, since it had its first request of a client"
+        words_of(live, "03:04:05")["on"] == "54 inferences of the candidate, since it had its first request of a client"
     )
 
 

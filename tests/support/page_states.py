@@ -5,6 +5,11 @@ from __future__ import annotations
 from math import sin
 from typing import Any
 
+from msgspec.structs import replace
+
+from proxy.contracts.release import Verdict
+from proxy.release.words import value_words
+
 NOW = 1_795_941_600.0
 """Unix seconds at which all of it is told."""
 STEP, STEPS = 10, 360
@@ -108,7 +113,7 @@ def traffic(name: str, *arms: Document, shadows: list[Document] | None = None) -
 
 def line(metric: str, verdict: str, value: Any, limit: float, n: int, evidence: float, **more: Any) -> Document:
     """A line of a scorecard."""
-    return {
+    made = {
         "metric": metric,
         "title": metric.replace("_", " "),
         "unit": "fraction",
@@ -129,6 +134,9 @@ def line(metric: str, verdict: str, value: Any, limit: float, n: int, evidence: 
         "assumed": False,
         **more,
     }
+    number = None if value is None else float(value)
+    of = Verdict(metric, verdict, number, limit, n, 0, "", None, made["version"], made["bound"], made["reference"])  # type: ignore[arg-type]
+    return {"says": value_words(replace(of, n_reference=n)), **made}
 
 
 def scorecard(name: str, phase: str, lines: list[Document], at_rollback: list[Document] | None = None) -> Document:

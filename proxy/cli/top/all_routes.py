@@ -19,7 +19,7 @@ COLUMNS = (
     Column("phase", 11),
     Column("live %", 14, grows=3),
     Column("req/s", 7, right=True),
-    Column("failed of n", 12, right=True),
+    Column("failed, 1 min", 13, right=True),
     Column("p99", 7, right=True),
     Column("breach", 6, right=True),
 )
@@ -92,6 +92,7 @@ def _about(picture: Seen, route: RouteDoc, width: int) -> list[Row]:
     worst = sorted(route.notices, key=lambda notice: notice.severity != "critical")
     said = [*map(warning, worst), *figures.drifted(picture, route.route)]
     rows = [plain("", width), *paragraph(f"{route.route}: {why(route)}", width, 2, style="bold")]
+    rows += [plain(f"  {silent}", width, "dim")] if (silent := figures.silence(picture, route.route)) else []
     rows += [row for each in said[:MAX_WARNINGS] for row in paragraph(each, width, 2, "  ", "warn")]
     more = len(said) - MAX_WARNINGS
     return [*rows, *([plain(f"  and {more} more", width, "dim")] if more > 0 else [])]

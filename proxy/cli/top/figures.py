@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from math import isnan, log
 
 from proxy.cli.top.documents import ArmDoc, LineDoc, PastDoc, ScorecardDoc, Seen, SeriesDoc
+from proxy.contracts.durations import in_units
 from proxy.contracts.outcome import OUTCOMES
 from proxy.release.words import figure
 
@@ -59,6 +60,18 @@ def rate(picture: Seen, route: str, arm: ArmDoc) -> float | None:
         return sum(known) / (len(known) * max(picture.past.step, 1)) if known else None
     window = picture.traffic[route].window if route in picture.traffic else 0.0
     return sum(arm.recent.values()) / window if window > 0.0 else None
+
+
+def silence(picture: Seen, route: str) -> str:
+    """Since when a route has had no request; "": it has some, or nobody knows."""
+    whole = _whole(picture.past)
+    rows = [each.values[:whole] for each in series(picture, route, "requests") if each.role != "shadow"]
+    if picture.past is None or not whole:
+        return ""
+    busy = [at for values in rows for at, each in enumerate(values) if isinstance(each, int | float) and each > 0]
+    seconds = (whole - 1 - max(busy, default=-1)) * max(picture.past.step, 1)
+    least = "" if busy else "at least "
+    return f"no requests for {least}{in_units(seconds)}" if seconds >= RATE_SECONDS else ""
 
 
 def differing(picture: Seen, route: str) -> list[str]:
@@ -181,11 +194,9 @@ def duration(seconds: float | None) -> str:
     """A latency in its unit.
 
     >>> duration(None), duration(0.00041), duration(0.0342), duration(2.5)
-    ('-', '0.41ms', '34.2ms', '2.5s')
+    ('-', '410µs', '34.2ms', '2.5s')
     """
-    if seconds is None:
-        return "-"
-    return f"{seconds:.3g}s" if seconds >= 1.0 else f"{seconds * 1000.0:.3g}ms"
+    return "-" if seconds is None else in_units(seconds).replace(" ", "")
 
 
 def percents(shares: Mapping[str, float], primary: str) -> str:

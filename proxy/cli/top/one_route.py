@@ -14,7 +14,7 @@ ARMS = (
     Column("role", 8),
     Column("live %", 6, right=True),
     Column("req/s", 7, right=True),
-    Column("failed of n", 12, right=True),
+    Column("failed, 1 min", 13, right=True),
     Column("p50", 7, right=True),
     Column("p99", 7, right=True),
     Column("a minute", 12, grows=1),
@@ -87,7 +87,8 @@ def _arms(picture: Seen, route: RouteDoc, how: Drawing) -> list[Row]:
         return [plain("", how.width), plain("traffic: not known", how.width, "dim")]
     shown = _shown(traffic, route)
     table = [line(ARMS, how.width, _arm(picture, route, arm, how)) for arm in shown]
-    said = (*_beside(traffic, shown), *figures.differing(picture, route.route))
+    silent = figures.silence(picture, route.route)
+    said = (*filter(None, [silent]), *_beside(traffic, shown), *figures.differing(picture, route.route))
     more = [row for text in said for row in paragraph(text, how.width, 2, "  ")]
     return [plain("", how.width), head(ARMS, how.width), *table, *more]
 

@@ -163,6 +163,7 @@ SCHEMAS: dict[str, Schema] = {
         bound=text(),
         verdict=text(enum=VERDICTS),
         value=MAYBE_FIGURE,
+        says=text(description="The value in words; why there is none where there is none."),
         limit=maybe(number()),
         reference=MAYBE_FIGURE,
         n=whole(),

@@ -26,6 +26,7 @@ from proxy.link.server import WorkerStatus
 from proxy.release.audit import Link, entry_of, plain
 from proxy.release.baseline import why_idle
 from proxy.release.plan import judged_guard
+from proxy.release.words import value_words
 from proxy.stats.board import Board
 from proxy.stats.drift.figures import Drift
 
@@ -155,6 +156,7 @@ def verdict(line: Verdict) -> dict[str, Any]:
         "bound": line.bound,
         "verdict": line.outcome,
         "value": plain(line.value),
+        "says": value_words(line),
         "limit": line.limit,
         "reference": plain(line.reference),
         "n": line.n,

@@ -75,7 +75,7 @@ def _moments(facts: Mapping[str, Any]) -> Markup:
 
 def _line(line: Mapping[str, Any]) -> Markup:
     said = (
-        f" {line['metric']} {line['bound']} of {line['version'] or 'the candidate'}: {figure(line['value'])}, limit "
-        f"{figure(line['limit'])}, n={line['n']:,}, log evidence {figure(line['evidence'])}"
+        f" {line['metric']} of {line['version'] or 'the candidate'}: {line['says']}, allowed: {line['allowed']}, "
+        f"n={line['n']:,}, log evidence {figure(line['evidence'])}"
     )
     return Markup(outcome(line["verdict"]) + html(said))

@@ -12,6 +12,7 @@ from proxy.contracts.release import Verdict
 from proxy.contracts.story import Moment, MomentLine, StoryFacts
 from proxy.control.stories.sketch import count_of
 from proxy.release.telling import touched_of
+from proxy.release.words import allowed, value_words
 
 EARLY_SECONDS = 2.0
 """Seconds by which an entry of the audit and the facts of the same change may be apart."""
@@ -55,8 +56,14 @@ def facts_told(facts: StoryFacts | None, began: float = inf) -> dict[str, Any]:
 
 def moment(each: Moment) -> dict[str, Any]:
     """The verdicts between changes; lines have names here."""
-    lines = [dict(zip(LINE, to_builtins(line), strict=True)) for line in each.lines]
+    lines = [dict(zip(LINE, to_builtins(line), strict=True)) | _words(line) for line in each.lines]
     return {"at": each.at, "phase": each.phase, "stage": each.stage, "requests": each.requests, "lines": lines}
+
+
+def _words(line: MomentLine) -> dict[str, str]:
+    """Value and limit of a line in words."""
+    verdict = verdict_of(line)
+    return {"says": value_words(verdict), "allowed": allowed(line.metric, line.bound, line.limit)}
 
 
 def verdicts_at(facts: StoryFacts | None, at: float) -> tuple[float, tuple[Verdict, ...]]:

@@ -18,8 +18,8 @@ def shown(width: int = 80, chosen: str = "", **more: Any) -> list[str]:
 
 def test_a_route_says_who_gets_what_and_how_it_goes() -> None:
     assert shown() == [
-        "  route        phase       live %            req/s  failed of n     p99 breach",
-        "  fraud        ramping     10 v2               100  30 of 6,000  34.5ms   0.50",
+        "  route        phase       live %           req/s failed, 1 min     p99 breach",
+        "  fraud        ramping     10 v2              100   30 of 6,000  34.5ms   0.50",
     ]
 
 

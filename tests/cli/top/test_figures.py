@@ -6,8 +6,9 @@ from math import log
 
 import pytest
 
-from proxy.cli.top import figures
-from proxy.cli.top.documents import LineDoc, Seen, read
+from proxy.cli.top import all_routes, figures, one_route
+from proxy.cli.top.documents import LineDoc, PastDoc, Seen, read
+from proxy.stats.counts.latency_window import RECENT_SECONDS
 from tests.support.top_pictures import NOW, arm, line, past, picture, scorecard, traffic
 
 
@@ -91,3 +92,23 @@ def test_times_are_told_of_another_day_with_their_date() -> None:
     assert figures.moment(NOW, NOW) == "13:46:40"
     assert figures.moment(NOW - 86_400.0, NOW) == "01-11 13:46:40"
     assert figures.moment(1e300, NOW) == "?"
+
+
+def test_what_has_stopped_is_said_to_have_stopped() -> None:
+    def after(*values: float | None) -> str:
+        seconds = [*values, 0.0]
+        series = {"name": "requests", "version": "v1", "role": "primary", "values": seconds}
+        start = NOW - len(seconds)
+        document = {"from": start, "step": 1, "until": NOW - 1.0, "routes": [{"route": "fraud", "series": [series]}]}
+        return figures.silence(picture(past=read(document, PastDoc)), "fraud")
+
+    assert after(*[0.0] * 40, 5.0, *[0.0] * 20) == "no requests for 20 s"
+    assert after(*[0.0] * 60) == "no requests for at least 1 min"
+    assert after(5.0, *[0.0] * 3) == "" == after(*[0.0] * 3)
+    assert figures.silence(picture(), "fraud") == "", "nobody knows"
+
+
+def test_the_span_of_counts_is_what_the_columns_say() -> None:
+    assert RECENT_SECONDS == 60.0
+    for columns in (all_routes.COLUMNS, one_route.ARMS):
+        assert any(column.title == "failed, 1 min" for column in columns)

@@ -88,7 +88,7 @@ def seat(api: CannedApi, **environ: str) -> Iterator[Seat]:
 
 def test_a_person_at_a_terminal_sees_moves_is_told_and_leaves() -> None:
     with CannedApi() as api, seat(api, TERM="xterm", NO_COLOR="1") as taken:
-        taken.sees("> fraud        ramping     10 v2               100  30 of 6,000")
+        taken.sees("> fraud        ramping     10 v2              100   30 of 6,000")
         taken.press("\x1b[B")
         taken.sees("> steady")
         taken.press("k\r")

@@ -146,7 +146,7 @@ const IN_UNIT = { seconds: (value) => seconds(number(value)),
 
 function unit(line, value) {
   if (value === null || value === undefined) return NONE;
-  if (line.bound === "max_ratio") return Number.isFinite(number(value)) ? `${figure(value)} ×` : `${figure(value)}: the primary has none`;
+  if (line.bound === "max_ratio") return `${figure(value)} ×`;
   return (IN_UNIT[line.unit] ?? figure)(value);
 }
 
@@ -160,8 +160,8 @@ function evidence(line, falseAlarm) {
 }
 
 function line(each, falseAlarm) {
-  const neither = each.value === null && each.n && each.bound === "max_ratio";
-  const facts = [["value", neither ? "0 against 0" : unit(each, each.value)], [BOUNDS[each.bound] ?? each.bound, unit(each, each.limit)],
+  const value = each.value !== null && Number.isFinite(number(each.value)) ? unit(each, each.value) : each.says;
+  const facts = [["value", value], [BOUNDS[each.bound] ?? each.bound, unit(each, each.limit)],
     ["n", count(each.n)], ["lost", count(each.lost)]];
   if (["max_ratio", "max_increase"].includes(each.bound) && each.reference !== null) {
     facts.splice(2, 0, ["primary", unit({ ...each, bound: "" }, each.reference)]);

@@ -25,13 +25,20 @@ export function summed({ series }, n) {
   return { observed, requests: of("requests"), of: of("inferences"), failed: of("outcome.failed", "counts"), worst };
 }
 
+// Since when there have been none, at least: from the end of the last step that had some.
+function silence(sums, step, last, document) {
+  const had = sums.requests.findLastIndex((requests, at) => at <= last && requests > 0);
+  const passed = document.until - (document.from + (had + 1) * step);
+  return had < 0 ? "no requests in the last hour" : `no requests for ${seconds(Math.max(Math.floor(passed), 1))}`;
+}
+
 // The step under way in words, once it says something, else the last one that is whole: a rate must not stand after
 // traffic has stopped.
-function told(sums, step, whole) {
+function told(sums, step, whole, document) {
   const last = step * (sums.observed[whole + 1] ?? 0) >= ENOUGH || !sums.observed[whole] && sums.observed[whole + 1] ? whole + 1 : whole;
   const requests = sums.requests[last];
   if (!sums.observed[last]) return "not observed";
-  if (!requests) return "no requests";
+  if (!requests) return silence(sums, step, last, document);
   const of = sums.of[last];
   const worst = Number.isFinite(sums.worst[last]) ? ` · p99 ${seconds(sums.worst[last])}` : "";
   const failed = of ? ` · ${part(sums.failed[last] / of)} failed` : " · no inference";
@@ -44,7 +51,7 @@ export function spark(route, document, old = false) {
   const sums = summed(route, n);
   const whole = Math.floor((document.until - document.from) / document.step);
   const last = Math.min(Math.max(whole - 1, 0), n - 1);
-  const words = `${told(sums, document.step, last)}${old ? ` · as of ${time(document.until)}` : ""}`;
+  const words = `${told(sums, document.step, last, document)}${old ? ` · as of ${time(document.until)}` : ""}`;
   const even = sums.requests.map((value, at) => (value === null ? null : value / (sums.observed[at] || 1)));
   const high = above(Math.max(1, ...even.filter((value) => value !== null)));
   const all = sums.requests.reduce((sum, each) => sum + (each ?? 0), 0);

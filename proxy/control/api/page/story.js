@@ -126,9 +126,9 @@ const answered = (answer) => (answer ? `${answer.version} (${answer.role}): ${an
 
 function moments(list) {
   const rows = list.flatMap((each) => each.lines.map((line) => [when(each.at), each.phase.replace("_", " "),
-    `${line.metric} ${line.bound}`, line.verdict, figure(line.value), figure(line.limit), count(line.n), figure(line.evidence)]));
+    `${line.metric} of ${line.version}`, line.verdict, line.says, line.allowed, count(line.n), figure(line.evidence)]));
   const made = table("Verdicts in between, at even distances; evidence is its natural logarithm",
-    ["when", "phase", "line", "verdict", "value", "limit", "n", "evidence"], rows);
+    ["when", "phase", "line", "verdict", "value", "allowed", "n", "evidence"], rows);
   return made ? h("details", {}, h("summary", {}, `Verdicts in between: ${count(list.length)}`), made) : null;
 }
 
