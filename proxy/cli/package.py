@@ -115,6 +115,8 @@ def _replay(settings: Settings, path: Path, version: str, image: str, lineage: M
         requests=report.counts.sent,
         capture=report.capture.sha256,
         report=sha256(document).hexdigest(),
+        against=report.against,
+        answered_as=tuple(dict.fromkeys(each.identity for each in report.answered_as)),
     )
 
 
@@ -129,6 +131,8 @@ def _unfit(settings: Settings, report: ReplayReport, version: str) -> str:
         return f"it is a replay on {report.route}, which is no route of the configuration"
     if section.digest != report.settings:
         return f"it was judged by another configuration of {report.route} or its versions: replay again with this one"
+    if mixed := report.mixed:
+        return f"its answers are of {len(mixed)} models ({' and '.join(mixed)}), and a package is of one"
     broken = [each.metric for each in report.verdicts if each.outcome == "fail" and not each.moot]
     if report.verdict == "pass" and broken:
         return f"it says pass, and {broken[0]} has failed"

@@ -23,8 +23,9 @@ class Material(Struct, frozen=True):
     bytes: int
 
 
-class PackagedReplay(Struct, frozen=True):
-    """A replay of captured requests against the version, and what it ended with."""
+class PackagedReplay(Struct, frozen=True, omit_defaults=True):
+    """A replay of captured requests against the version, and what it ended with. What packages of before lack is left
+    out where there is nothing to say."""
 
     route: str
     verdict: str
@@ -37,6 +38,10 @@ class PackagedReplay(Struct, frozen=True):
     """SHA-256 of the capture."""
     report: str
     """SHA-256 of the whole report."""
+    against: str = ""
+    """Address of the server that was asked, without what is secret in it."""
+    answered_as: tuple[str, ...] = ()
+    """What its answers said of who gave them (`contracts.identity`); (): nothing."""
 
 
 class Package(Struct, frozen=True):

@@ -156,6 +156,14 @@ class Distribution(Struct, frozen=True):
     """Arm, or `reference` for the profile, to the share of each bin; they sum to 1, or there are none."""
 
 
+class AnsweredAs(Struct, frozen=True):
+    """What answers of the candidate said of who gave them (`contracts.identity`)."""
+
+    identity: str
+    asked: str = ""
+    """The model that their requests asked for; "": unknown, or none."""
+
+
 class Latencies(Struct, frozen=True):
     """The times to the last byte of one arm, in seconds."""
 
@@ -232,8 +240,19 @@ class ReplayReport(Struct, frozen=True):
     """At most `MAX_DISTRIBUTIONS`, those furthest off first, predictions before inputs."""
     image: str = ""
     """NAME@sha256:DIGEST of the image that the job says it served the candidate from; "": it did not say."""
+    answered_as: tuple[AnsweredAs, ...] = ()
+    """Each once, in the order in which they came to be known; (): no answer says anything, or nobody looks."""
     run: Run | None = None
     """What depends on the clock and the machine; None: left out (`settled`)."""
+
+    @property
+    def mixed(self) -> tuple[str, ...]:
+        """The models that gave answers to requests for one and the same; () where it was one."""
+        for asked in dict.fromkeys(each.asked for each in self.answered_as):
+            names = tuple(each.identity for each in self.answered_as if each.asked == asked)
+            if len(names) > 1:
+                return names
+        return ()
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:

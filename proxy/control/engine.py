@@ -125,7 +125,7 @@ class Engine:
 
     def notices(self, name: str) -> list[Notice]:
         """Options of a route without effect, and why its stage does not end. Raises UnknownRouteError."""
-        lacks = self.unpackaged.get(name) or withheld(self.settings, self.release_of(name).states)
+        lacks = self.unpackaged.get(name) or withheld(self.settings, self.release_of(name).states, self.board)
         own = self.route(name).notices(self.held.get(name, ""), lacks)
         return [*own, *self._warnings.of(name, self.settings), *self._standstills.of(name), *self.keeper.notices(name)]
 
@@ -220,7 +220,7 @@ class Engine:
         before = tuple(each.state for each in routes)
         pairs = zip(before, commanded(routes, action, move), strict=True)
         after = tuple(self._guarded(was, state, now) for was, state in pairs)
-        admit(self.settings, action, before, after)
+        admit(self.settings, action, before, after, self.board)
         return before, after
 
     def command(self, route: str, action: str, move: Move, who: str, why: str, now: float) -> RouteState:
@@ -311,7 +311,7 @@ class Engine:
         """Whether a stage that has what it needs does not end yet on one of the routes."""
         await_legs = any(route.awaits_legs(self._oldest(route, now), now) for route in release.routes)
         waits = any(state.route in self.held or self.board.wavering(state.route) for state in release.states)
-        return await_legs or waits or bool(withheld(self.settings, release.states))
+        return await_legs or waits or bool(withheld(self.settings, release.states, self.board))
 
     def _oldest(self, route: RouteControl, now: float) -> float | None:
         """When the oldest leg of a candidate began; workers tell it by the wall clock."""

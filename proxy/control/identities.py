@@ -8,6 +8,7 @@ from typing import Any
 from proxy.contracts.notices import Notice
 from proxy.stats.board import Board
 from proxy.stats.comparison import MAX_RESTARTS
+from proxy.stats.identity.watch import CONFIRM
 
 
 def rows(board: Board, route: str) -> list[dict[str, Any]]:
@@ -17,6 +18,12 @@ def rows(board: Board, route: str) -> list[dict[str, Any]]:
         for version, watch in sorted(board.answerers.of(route).items())
         for each in watch.get()
     ]
+
+
+def answering(board: Board, route: str, version: str) -> tuple[str, ...]:
+    """What answers of a version say at present of who gives them, where enough of them do."""
+    watch = board.answerers.of(route).get(version)
+    return tuple(dict.fromkeys(each.identity for each in watch.get() if each.n >= CONFIRM)) if watch else ()
 
 
 class IdentityFaults:

@@ -2,7 +2,8 @@
 
 1. A release of the configuration whose candidate may not begin is as good as not written: the primary has its traffic.
    It begins with the reload after its package is right.
-2. A release that has begun stays where it is: no stage of it ends. Nobody is taken off, for it harms nobody more.
+2. A release that has begun stays where it is: no stage of it ends. Nobody is taken off, for it harms nobody more. So it
+   is too where its answers say that another model gives them than the one whose replay passed.
 3. A change by hand that gives a version traffic, or begins a release of it, is refused. Whatever takes traffic off is
    not.
 A release over several routes is one: what one of its candidates lacks, all lack.
@@ -16,10 +17,12 @@ from msgspec.structs import replace
 
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import RouteSettings, Settings
+from proxy.control.identities import answering
 from proxy.release import transitions
 from proxy.release.package import refusal
 from proxy.release.phases import TransitionRefused
 from proxy.release.plan import basis
+from proxy.stats.board import Board
 
 
 def refusals(settings: Settings) -> dict[str, str]:
@@ -40,9 +43,9 @@ def _why(settings: Settings, section: RouteSettings) -> str:
     return next(filter(None, (_refusal(settings, version, section.name) for version in section.candidates)), "")
 
 
-def withheld(settings: Settings, states: Iterable[RouteState]) -> str:
+def withheld(settings: Settings, states: Iterable[RouteState], board: Board) -> str:
     """Why a release that has begun, by the configuration or by hand, goes no further: one of its versions lacks what is
-    asked of it now; "" where it may. `states`: those of its routes."""
+    asked of it now; "" where it may. `states`: those of its routes; `board`: knows who answers."""
     if settings.require_package == "none":
         return ""
     versions = (
@@ -51,11 +54,12 @@ def withheld(settings: Settings, states: Iterable[RouteState]) -> str:
         if state.release is not None and transitions.releasing(state)
         for version in (state.release.candidate, *state.release.arms)
     )
-    return next(filter(None, (_refusal(settings, version, route) for route, version in versions)), "")
+    return next(filter(None, (_refusal(settings, version, route, board) for route, version in versions)), "")
 
 
-def _refusal(settings: Settings, version: str, route: str) -> str:
-    return refusal(version, settings.packages.get(version), settings.require_package, route)
+def _refusal(settings: Settings, version: str, route: str, board: Board | None = None) -> str:
+    who = answering(board, route, version) if board is not None else ()
+    return refusal(version, settings.packages.get(version), settings.require_package, route, who)
 
 
 def allowed(
@@ -72,10 +76,12 @@ def allowed(
     return replace(section, release=None, split=split)
 
 
-def admit(settings: Settings, action: str, before: Sequence[RouteState], after: Sequence[RouteState]) -> None:
+def admit(
+    settings: Settings, action: str, before: Sequence[RouteState], after: Sequence[RouteState], board: Board
+) -> None:
     """Raises TransitionRefused for a change by hand that gives a version traffic which may have none."""
     gains = ((state.route, version) for was, state in zip(before, after, strict=True) for version in _gains(was, state))
-    why = next(filter(None, (_refusal(settings, version, route) for route, version in gains)), "")
+    why = next(filter(None, (_refusal(settings, version, route, board) for route, version in gains)), "")
     if why and action != "rollback":
         raise TransitionRefused(why)
 

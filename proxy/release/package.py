@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -204,18 +204,23 @@ def package_of(path: str, statement: Statement, signer: str, version: str) -> Pa
     )
 
 
-def refusal(version: str, package: Package | None, require: RequirePackage, route: str) -> str:
-    """Why no release of `version` on `route` may begin; "" where one may."""
+def refusal(
+    version: str, package: Package | None, require: RequirePackage, route: str, answering: Collection[str] = ()
+) -> str:
+    """Why no release of `version` on `route` may begin, or go on; "" where one may.
+
+    - `answering`: what its answers say now of who gives them, as far as it is known
+    """
     if require == "none":
         return ""
     if package is None:
         return f"{version} has no package, and require_package is {require}"
     if package.fault:
         return f"the package of {version} ({package.path}) cannot be used: {package.fault}"
-    return "" if require == "whole" else _unpassed(version, package, route)
+    return "" if require == "whole" else _unpassed(version, package, route, answering)
 
 
-def _unpassed(version: str, package: Package, route: str) -> str:
+def _unpassed(version: str, package: Package, route: str, answering: Collection[str]) -> str:
     replays = [each for each in package.replays if each.route == route]
     if not replays:
         others = ", ".join(dict.fromkeys(each.route for each in package.replays)) or "none"
@@ -223,4 +228,11 @@ def _unpassed(version: str, package: Package, route: str) -> str:
             f"the package of {version} has no replay on route {route}, and require_package is passed (it has: {others})"
         )
     bad = next((each for each in replays if each.verdict != "pass"), None)
-    return f"the replay of {version} on route {route} ended with {bad.verdict}: {bad.sentence}" if bad else ""
+    if bad:
+        return f"the replay of {version} on route {route} ended with {bad.verdict}: {bad.sentence}"
+    replayed = {identity for each in replays for identity in each.answered_as}
+    strangers = [name for name in answering if name not in replayed] if replayed else []
+    if not strangers:
+        return ""
+    told = f"{' and '.join(strangers)} answers as {version} on route {route}"
+    return f"{told}, and the replay that passed is of {' and '.join(sorted(replayed))}"

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from proxy.cli.main import app
 from proxy.config.load import load
 from proxy.contracts import replay
+from proxy.contracts.replay import AnsweredAs
 from proxy.contracts.settings import Lineage
 from proxy.release.package import read
 from tests.support.replays import failed
@@ -136,6 +137,7 @@ def test_what_cannot_be_used_is_named(folder: Path) -> None:
         ({"route": "other"}, "which is no route of the configuration"),
         ({"run": None}, "lacks `run`"),
         ({"lines": failed().lines}, "it says pass, and disagreement has failed"),
+        ({"answered_as": (AnsweredAs("a=1"), AnsweredAs("a=2"))}, "its answers are of 2 models (a=1 and a=2)"),
     ],
 )
 def test_a_report_is_of_this_version_by_this_configuration(changes: dict[str, Any], why: str) -> None:
@@ -157,6 +159,15 @@ def test_a_report_is_of_the_artifact_that_is_packaged(
 ) -> None:
     report(**changes)
     assert why in run("--report", "report.json", *arguments, code=1)
+
+
+def test_it_says_who_was_asked_and_what_that_said_it_was() -> None:
+    (said,) = made("--report", "report.json")["predicate"]["replays"]
+    assert said["against"] == "http://127.0.0.1:8083/"
+    assert said["answered_as"] == ["model_name=cancer, model_version=3"]
+    report(answered_as=(), against="")
+    (silent,) = made("--report", "report.json")["predicate"]["replays"]
+    assert {"against", "answered_as"}.isdisjoint(silent), "as packages of before were"
 
 
 def test_what_a_report_does_not_say_is_vouched_for_by_the_job() -> None:

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from proxy.contracts.observation import Observation
 from proxy.contracts.package import Package
 from proxy.contracts.settings import RouteSettings, Settings
+from proxy.contracts.table import Role
 from proxy.control.api import moves
 from proxy.control.api.problems import ApiError
 from proxy.control.state.store import Store
@@ -92,6 +94,41 @@ def test_one_that_was_begun_by_hand_goes_no_further_either() -> None:
     house.engine.reload(lambda: demanding(by_hand, v2=package("v2", PASSED)), house.now)
     fill(house)
     assert (house.engine.state("cancer").stage, house.split()) == (1, {"v2": 50.0})
+
+
+def test_one_goes_no_further_while_another_model_answers_than_the_one_that_was_replayed() -> None:
+    house = House(demanding(v2=package("v2", replace(PASSED, answered_as=("model_version=2",)))))
+    answers(house, "model_version=7")
+    fill(house)
+    assert (house.engine.state("cancer").stage, house.shadows()) == (0, {"v2": 100.0})
+    why = r"model_version=7 answers as v2 on route cancer, and the replay that passed is of model_version=2"
+    assert any(why in warning for warning in house.engine.warnings("cancer"))
+    with pytest.raises(TransitionRefused, match=why):
+        promote(house)
+    answers(house, "model_version=2", 250)
+    fill(house)
+    assert house.engine.state("cancer").stage == 1
+    assert not any("answers as" in warning for warning in house.engine.warnings("cancer"))
+
+
+def test_one_that_said_nothing_of_itself_may_be_anybody() -> None:
+    house = House(demanding(v2=package("v2", PASSED)))
+    answers(house, "model_version=7")
+    fill(house)
+    assert house.engine.state("cancer").stage == 1
+
+
+def answers(house: House, identity: str, count: int = 20) -> None:
+    """Copies that say who answered."""
+    arms: tuple[tuple[str, Role, str], ...] = (("v1", "primary", "model_version=1"), ("v2", "shadow", identity))
+    legs = [
+        Observation(at, "cancer", version, role, 1.0, 0.0, 0.01, 200, copies=1, analysed=True, identity=who)
+        for at in range(count)
+        for version, role, who in arms
+    ]
+    house.board.on_observations(legs, house.now)
+    house.now += 1.0
+    house.engine.on_time(house.now)
 
 
 def fill(house: House) -> None:

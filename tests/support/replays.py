@@ -66,6 +66,7 @@ def failed() -> ReplayReport:
                 {"recorded": (0.6, 0.4), "candidate": (0.9, 0.1)},
             ),
         ),
+        answered_as=(replay.AnsweredAs("model_name=cancer, model_version=3"),),
         run=replay.Run(
             began=1_790_100_000.0, ended=1_790_100_002.5, seconds=2.5, cpu=0.4, analysis_cpu=0.01, sent=120,
             latencies=(

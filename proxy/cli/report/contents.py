@@ -209,6 +209,8 @@ def _provenance(report: ReplayReport) -> ReportTable:
 
 def _facts(report: ReplayReport) -> Iterator[Row]:
     yield "candidate", f"{report.candidate} at {report.against}"
+    if report.answered_as:
+        yield "it answered as", " and ".join(dict.fromkeys(each.identity for each in report.answered_as))
     if report.image:
         yield "image", report.image
     for name, origin in asdict(report.lineage).items():

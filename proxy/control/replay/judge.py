@@ -35,6 +35,7 @@ from proxy.control.replay.asking import NO_INFERENCE, Replayed, legs_of
 from proxy.control.replay.trial import Trial
 from proxy.release.decide import INPUT_METRICS
 from proxy.release.scorecard import MAX_LOSS, overall
+from proxy.stats.identity.watch import CONFIRM, Given
 
 FIRST_LOOK = 10
 """Exchanges before the first look: garbage and refusals show in as many."""
@@ -93,6 +94,7 @@ class ReplayJudge:
     - `rehearsal`: engine and board; None before the first exchange; `rare`: those of rare kinds, whose verdict is none
     - `arms`: legs by arm
     - `unread`: requests that count by their status alone
+    - `answered_as`: who gave the candidate's answers, as these said, with the model that was asked for
     - `skipped`: exchanges that could not be replayed, by reason; `answered`: versions that gave the recorded answers
     """
 
@@ -101,6 +103,7 @@ class ReplayJudge:
         self.rehearsal: Rehearsal | None = None
         self.rare: Rehearsal | None = None
         self.arms: dict[Arm, ArmTally] = {}
+        self.answered_as: dict[Given, None] = {}
         self.skipped: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
         self.sent = self.redacted = self.labels = self.rare_sent = self.unread = 0
@@ -221,7 +224,14 @@ class ReplayJudge:
         for request_id, label in labels:
             rehearsal.board.on_label(request_id, label, self._now)
         rehearsal.engine.on_time(self._now)
+        self._note_who_answers(rehearsal)
         self._decide(self._verdict())
+
+    def _note_who_answers(self, rehearsal: Rehearsal) -> None:
+        watch = rehearsal.board.answerers.of(self.trial.route).get(self.trial.candidate)
+        for each in watch.get() if watch is not None else ():
+            if each.n >= CONFIRM:
+                self.answered_as[each.asked, each.identity] = None
 
     def _verdict(self) -> Decision:
         engine = self._begun().engine

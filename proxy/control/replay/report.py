@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 import proxy
 from proxy.contracts.grpc_status import status_of
-from proxy.contracts.replay import SCHEMA, CaptureFacts, Counts, Ending, ReplayReport, Run
+from proxy.contracts.replay import SCHEMA, AnsweredAs, CaptureFacts, Counts, Ending, ReplayReport, Run
 from proxy.contracts.settings import Lineage, Settings
 from proxy.control.replay import findings
 from proxy.control.replay.asking import NO_INFERENCE
@@ -52,6 +52,7 @@ def report_of(
         drift=findings.drift(judge),
         finding=findings.finding(judge),
         distributions=findings.distributions(judge),
+        answered_as=tuple(AnsweredAs(identity, asked) for asked, identity in judge.answered_as),
         run=replace(run, latencies=findings.latencies(judge), lines=timed),
     )
 

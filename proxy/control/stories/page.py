@@ -111,7 +111,9 @@ def _package(name: str, package: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _replay(replay: dict[str, Any]) -> Markup:
-    on = f" on {replay['route']}, {replay['requests']:,} requests: {replay['sentence']}"
+    who = " and ".join(map(str, replay.get("answered_as", ())))
+    asked = "".join((f" at {replay['against']}" if replay.get("against") else "", f" ({who})" if who else ""))
+    on = f" on {replay['route']}{asked}, {replay['requests']:,} requests: {replay['sentence']}"
     return Markup(outcome(replay["verdict"]) + html(on))
 
 

@@ -71,6 +71,7 @@ def test_what_is_rare_is_shown_apart() -> None:
 def test_where_it_comes_from() -> None:
     facts = facts_of(titled("What this is about"))
     assert facts["commit"] == "4f2a91c" and facts["SHA-256 of the capture"] == "ab" * 32
+    assert facts["it answered as"] == "model_name=cancer, model_version=3"
     assert facts["captured"] == "2026-09-21 14:13:20 UTC to 2026-09-21 15:13:20 UTC"
     assert (
         "not sealed"

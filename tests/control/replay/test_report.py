@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
-from proxy.contracts.replay import CaptureFacts, Ending, ReplayReport, Run, decode, encode, settled
+import pytest
+from msgspec.structs import replace
+
+from proxy.contracts.replay import AnsweredAs, CaptureFacts, Ending, ReplayReport, Run, decode, encode, settled
 from proxy.contracts.settings import Guard, Limit
 from proxy.control.replay.asking import NO_INFERENCE, LiveAnswer, Replayed
 from proxy.control.replay.judge import ReplayJudge
@@ -104,3 +107,15 @@ def test_a_candidate_that_answers_is_told_by_its_answers() -> None:
     for number in range(60):
         judge.take(Replayed(exchange(number), live(other(number), 200 if number % 3 else 500)))
     assert not reported(judge).sentence.startswith("the candidate")
+
+
+def test_who_answered_is_named_by_the_model_that_was_asked_for() -> None:
+    judge = ReplayJudge(trial())
+    for number in range(60):
+        body = json.dumps(json.loads(answer(number)) | {"model_version": str(number // 30)}).encode()
+        judge.take(Replayed(exchange(number), live(body)))
+    found = reported(judge)
+    assert [each.identity for each in found.answered_as] == [f"model_name=m, model_version={at}" for at in "01"]
+    assert found.mixed == tuple(each.identity for each in found.answered_as)
+    alone = replace(found, answered_as=(AnsweredAs("a", "x"), AnsweredAs("b", "y")))
+    assert alone.mixed == (), "another was asked for"
