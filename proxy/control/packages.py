@@ -30,12 +30,13 @@ def refusals(settings: Settings) -> dict[str, str]:
     if settings.require_package == "none":
         return {}
     own = {section.name: _why(settings, section) for section in settings.routes}
-    joint = {
-        section.group.name: own[section.name] for section in settings.routes if section.group and own[section.name]
-    }
+    joint: dict[str, list[str]] = {}
+    for section in settings.routes:
+        if section.group and own[section.name]:
+            joint.setdefault(section.group.name, []).append(own[section.name])
     for section in settings.routes:
         if section.group:
-            own[section.name] = joint.get(section.group.name, "")
+            own[section.name] = "; ".join(joint.get(section.group.name, ()))
     return {name: why for name, why in own.items() if why}
 
 

@@ -44,7 +44,10 @@ def split(engine: Engine, name: str, value: Body, now: float) -> tuple[Move, str
     others = {each.section.name: _other(each) for each in release.routes}
     percent = percents.pop(others[name], 0.0)
     if percents:
-        raise _refused(release, name, f"a split of it can name {others[name]} alone, for all of them")
+        allowed = (
+            f"a split of it can name {others[name]} alone, for all of them" if others[name] else "it has not begun"
+        )
+        raise _refused(release, name, engine.unpackaged.get(name) or allowed)
     if 0.0 < percent < 100.0 and (keyless := [each for each in release.routes if each.section.sticky is None]):
         raise _refused(release, name, f"{keyless[0].section.name} has no sticky key by which to tell users apart")
     return lambda state: transitions.split(state, {others[state.route]: percent}, why, now), why
