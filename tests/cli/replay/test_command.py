@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from proxy.cli.main import app
@@ -269,3 +270,27 @@ def test_calls_that_a_server_of_http11_cannot_have_are_named(config: Path, tmp_p
     assert code == 5 and "20 x it cannot be written for the version: it is a call of gRPC, and the" in shown
     code, _, told = replay(config, captured, "grpc://127.0.0.1:1")
     assert code == 3 and "grpc://127.0.0.1:1 cannot be reached" in told
+
+
+@pytest.mark.parametrize(
+    ("versions", "route", "url", "spoken"),
+    [
+        ({}, {}, "http://h:1", (1, False)),
+        ({}, {}, "grpcs://h:1", (2, True)),
+        ({"http": 2}, {}, "http://h:1", (2, False)),
+        ({"url": "grpc://h:2"}, {}, "http://h:1", (1, False)),
+        ({}, {"protocol": "grpc", "match": {"path": "/"}}, "https://h:1", (2, False)),
+        ({}, {"protocol": "auto", "match": {"grpc": "a.B"}}, "grpc://h:1", (2, True)),
+    ],
+)
+def test_a_server_is_asked_by_what_the_route_and_its_address_say(
+    versions: dict[str, object], route: dict[str, object], url: str, spoken: tuple[int, bool], tmp_path: Path
+) -> None:
+    content = yaml.safe_load(CONFIG)
+    content["versions"]["v2"] |= versions
+    content["routes"]["cancer"] |= route
+    place = tmp_path / "c.yaml"
+    place.write_text(yaml.safe_dump(content))
+    settings = command.configured(place)
+    version = command._version(settings, settings.routes[0], "v2", url, "--against")
+    assert (version.http, version.grpc) == spoken and version.url == url
