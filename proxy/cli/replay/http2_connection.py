@@ -60,14 +60,13 @@ class Http2ServerConnection(Http2Engine, asyncio.Protocol):
         return not self.leaving and self.room() > 0 and not self.transport.is_closing()
 
     def ask(self, asking: SentRequest) -> None:
-        """Sends a request; only while there is room."""
+        """Queues a request, until `flush`; only while there is room."""
         message = asking.message
         assert message.fields is not None
         number = self.request(message.fields, not message.data)
         self.asked[number] = asking
         if message.data:
             self.data(number, message.data, True)
-        self._say()
 
     def fail(self, number: int, reason: str, detail: str = "") -> None:
         """Ends a request with this reason. Where nothing was heard since it was sent, others may be better off
@@ -75,7 +74,7 @@ class Http2ServerConnection(Http2Engine, asyncio.Protocol):
         asking = self.asked.pop(number)
         self.leaving = self.leaving or self._heard_at < asking.began
         self.reset(number, CANCEL)
-        self._say()
+        self.flush()
         asking.answer.detail = detail
         asking.end(reason, monotonic())
         self._leave_if_done()
@@ -89,7 +88,7 @@ class Http2ServerConnection(Http2Engine, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self._say()
+        self.flush()
 
     def data_received(self, data: bytes) -> None:
         now = self._heard_at = monotonic()
@@ -101,7 +100,7 @@ class Http2ServerConnection(Http2Engine, asyncio.Protocol):
             _note(asking, now, self._idle_seconds)
         self._touched.clear()
         self._end_requests()
-        self._say()
+        self.flush()
         self._leave_if_done()
         self._changed()
 
@@ -127,7 +126,7 @@ class Http2ServerConnection(Http2Engine, asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._blocked = False
-        self._say()
+        self.flush()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.leaving = True
@@ -141,7 +140,7 @@ class Http2ServerConnection(Http2Engine, asyncio.Protocol):
 
     # what is written
 
-    def _say(self) -> None:
+    def flush(self) -> None:
         """Writes what there is, as far as the socket takes it. Streams that end with that may say more meanwhile."""
         self._something = True
         if self._busy:
@@ -165,7 +164,7 @@ class Http2ServerConnection(Http2Engine, asyncio.Protocol):
     def _give_up(self, error: Http2Error) -> None:
         self.leaving = True
         self.goaway(error.code)
-        self._say()
+        self.flush()
         asked, self.asked = self.asked, {}
         for asking in asked.values():
             asking.answer.detail = str(error)
@@ -175,7 +174,7 @@ class Http2ServerConnection(Http2Engine, asyncio.Protocol):
     def _leave_if_done(self) -> None:
         if self.leaving and not (self.asked or self._busy or self.transport.is_closing()):
             self.goaway(NO_ERROR)
-            self._say()
+            self.flush()
             self.transport.close()
 
     # the engine's hooks

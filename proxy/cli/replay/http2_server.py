@@ -35,6 +35,7 @@ class Http2ReplayServer(ReplayTarget):
         self._open: list[Http2ServerConnection] = []
         self._waiting: deque[SentRequest] = deque()
         self._connecting: asyncio.Task[None] | None = None
+        self._woken = False
 
     async def _open_first(self) -> None:
         await self._connect()
@@ -53,7 +54,7 @@ class Http2ReplayServer(ReplayTarget):
                     connection.fail(number, "idle_timeout" if asking.answer.status else "response_timeout")
                 elif total and now - asking.began > total:
                     connection.fail(number, "total_timeout")
-        self._fill()
+        self._fill_soon()
 
     def close(self) -> None:
         if self._connecting is not None:
@@ -66,14 +67,22 @@ class Http2ReplayServer(ReplayTarget):
 
     def _send(self, asking: SentRequest) -> None:
         self._waiting.append(asking)
-        self._fill()
+        self._fill_soon()
+
+    def _fill_soon(self) -> None:
+        """Once for all that one turn of the loop brings: requests of a turn leave in one write."""
+        if not self._woken:
+            self._woken = True
+            asyncio.get_running_loop().call_soon(self._fill)
 
     def _fill(self) -> None:
         """Sends what waits, as far as there is room; for the rest another connection is made."""
+        self._woken = False
         self._open = [each for each in self._open if each.asked or not each.transport.is_closing()]
         for connection in tuple(self._open):
             while self._waiting and connection.has_room():
                 connection.ask(self._waiting.popleft())
+            connection.flush()
         if self._waiting and self._connecting is None:
             self._connecting = asyncio.get_running_loop().create_task(self._connect_further())
 
@@ -85,7 +94,7 @@ class Http2ReplayServer(ReplayTarget):
             self._none_for_those_that_wait(error)
         else:
             self._connecting = None
-            self._fill()
+            self._fill_soon()
 
     def _none_for_those_that_wait(self, error: Exception) -> None:
         waiting, self._waiting = self._waiting, deque()
@@ -107,7 +116,7 @@ class Http2ReplayServer(ReplayTarget):
         self._open.append(connection)
 
     def _made(self) -> Http2ServerConnection:
-        return Http2ServerConnection(self._fill, self._unanswered, self._timeouts.idle)
+        return Http2ServerConnection(self._fill_soon, self._unanswered, self._timeouts.idle)
 
     def _speaks_http2(self, connection: Http2ServerConnection) -> bool:
         layer = connection.transport.get_extra_info("ssl_object")
@@ -116,6 +125,6 @@ class Http2ReplayServer(ReplayTarget):
     def _unanswered(self, asking: SentRequest, reason: str, unprocessed: bool) -> None:
         if unprocessed and not asking.again:
             asking.again = True
-            self._waiting.append(asking)  # sent once what was read is done with
+            self._send(asking)
             return
         asking.end(reason, monotonic())

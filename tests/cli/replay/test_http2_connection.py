@@ -90,6 +90,7 @@ class Talk:
         message = RequestMessage(body, False, list(HEAD), call)
         asking = SentRequest(message, done or self.answers.append, self.tally, 0.0, 1e9)
         self.connection.ask(asking)
+        self.connection.flush()
         return asking
 
     def pass_on(self) -> None:
