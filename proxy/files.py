@@ -86,7 +86,7 @@ def create(path: Path, mode: int = 0o600) -> None:
     except FileExistsError:
         return
     try:
-        if os.stat(_folder(path)).st_mode & (stat.S_IWGRP | stat.S_IWOTH) == stat.S_IWGRP:
+        if _is_of_a_group(_folder(path)):
             os.fchmod(fd, mode | stat.S_IRGRP | stat.S_IWGRP)
     except OSError:
         pass  # a volume without modes
@@ -134,6 +134,22 @@ def _written(path: str, body: bytes, *, durable: bool = False) -> None:
 def _take_mode(of: str, path: str) -> None:
     with suppress(FileNotFoundError):
         os.chmod(path, stat.S_IMODE(os.stat(of).st_mode))
+
+
+def create_folder(path: Path) -> None:
+    """A folder where there is none, by the rule of `create`. Raises OSError."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return
+    with suppress(OSError):
+        if _is_of_a_group(_folder(path)):
+            os.chmod(path, 0o770)
+
+
+def _is_of_a_group(folder: str) -> bool:
+    """Whether a folder is its group's as well, and not everybody's. Raises OSError."""
+    return os.stat(folder).st_mode & (stat.S_IWGRP | stat.S_IWOTH) == stat.S_IWGRP
 
 
 def refuse_unwritable(path: Path) -> None:

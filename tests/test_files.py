@@ -178,6 +178,21 @@ def test_a_new_file_is_the_groups_where_its_folder_is(folder: int, file: int, tm
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == file
 
 
+@pytest.mark.parametrize(("folder", "made"), [(0o755, 0o700), (0o775, 0o770), (0o777, 0o700)])
+def test_a_new_folder_is_the_groups_where_its_own_is(folder: int, made: int, tmp_path: Path) -> None:
+    tmp_path.chmod(folder)
+    for _ in range(2):
+        files.create_folder(tmp_path / "new")
+        assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == made
+
+
+def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    tmp_path.chmod(0o775)
+    (tmp_path / "old").mkdir(0o750)
+    files.create_folder(tmp_path / "old")
+    assert stat.S_IMODE((tmp_path / "old").stat().st_mode) == 0o750
+
+
 def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     tmp_path.chmod(0o775)
     (tmp_path / "old").write_text("x")

@@ -46,8 +46,9 @@ class Archive:
             return True
         path = self._folder / name_of(facts)
         try:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
+            files.create_folder(self._folder)
             beside = path.with_suffix(".new")
+            files.create(beside)
             beside.write_bytes(fitting(facts))
             os.replace(beside, path)
             self._make_room()

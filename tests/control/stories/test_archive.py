@@ -28,6 +28,15 @@ def test_what_was_put_is_read_by_the_next_process(kept: Archive, tmp_path: Path)
     assert list(kept.of("r")) == [facts(1.0)]
 
 
+def test_they_are_the_groups_where_the_state_file_is(kept: Archive, tmp_path: Path) -> None:
+    """The next process may have another user id and the same group."""
+    tmp_path.chmod(0o775)
+    assert kept.put(facts(1.0))
+    folder = tmp_path / "state.db.stories"
+    (story,) = folder.iterdir()
+    assert [path.stat().st_mode & 0o777 for path in (folder, story)] == [0o770, 0o660]
+
+
 def test_the_oldest_go_when_there_are_too_many(kept: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "MAX_STORIES", 3)
     for began in range(5):
