@@ -58,10 +58,11 @@ TERM_MILLISECONDS = int(LEADERSHIP_SECONDS * 1000)
 HASH_CHARACTERS = 64
 """Characters of the hash in front of a link's body."""
 
-_FAULTS = (RedisError, RedisClusterException, TlsError, OSError, TimeoutError, ValueError, UnicodeError)
+_FAULTS = (RedisError, RedisClusterException, TlsError, OSError, TimeoutError, ValueError, OverflowError)
 """What a server, or what stands in its place, brings about."""
 
 Answer = TypeVar("Answer")
+Reply = TypeVar("Reply")
 
 _RESULTS: tuple[CommitResult, ...] = ("done", "other_term", "other_place")
 
@@ -123,8 +124,8 @@ class RedisStore:
     async def acquire(self, instance: str, floor: int, stamp: str) -> Leadership:
         """As the port says."""
         keys = self._keys("leader", "term", "state")
-        held = await self._run(_Held, redis_scripts.ACQUIRE, keys, instance, floor, stamp, TERM_MILLISECONDS)
-        return Leadership(_text(held.judge), int(held.term), _text(held.stamp))
+        script, values = redis_scripts.ACQUIRE, (instance, floor, stamp, TERM_MILLISECONDS)
+        return await self._run(_Held, _leadership, script, keys, *values)
 
     async def report(self, report: Report) -> Heard:
         """As the port says."""
@@ -132,8 +133,7 @@ class RedisStore:
         counted: list[str | bytes | int] = [report.seq, report.body, member, int(REPORT_KEPT_SECONDS)]
         bounds: list[str | int] = [MAX_LABELS, report.labels_before, report.labels_after, LABELS_A_REPORT]
         keys = self._keys(f"count:{member}", "members", "leader", "state", "labels")
-        heard = await self._run(_Heard, redis_scripts.REPORT, keys, *counted, *bounds, *report.labels)
-        return Heard(_text(heard.judge), _place(heard), tuple(heard.labels), _text(heard.after), _time(heard))
+        return await self._run(_Heard, _heard, redis_scripts.REPORT, keys, *counted, *bounds, *report.labels)
 
     async def collect(self, known: Mapping[tuple[str, str], int], place: Place) -> Collected:
         """As the port says."""
@@ -174,13 +174,13 @@ class RedisStore:
         written = [part for link in links for part in (link.body, link.hash)]
         keys = self._keys("leader", "state", "chain")
         script, bounds = redis_scripts.COMMIT, (MAX_CHAIN, end, TERM_MILLISECONDS)
-        result = await self._run(_Result, script, keys, *before, *place, evidence, table, *bounds, *written)
-        return _RESULTS[result.number]
+        values: tuple[str | bytes | int, ...] = (*before, *place, evidence, table, *bounds, *written)
+        return await self._run(_Result, lambda result: _RESULTS[result.number], script, keys, *values)
 
     async def table(self, after: int = 0) -> FollowedTable | None:
         """As the port says."""
-        found = await self._run(_Table, redis_scripts.TABLE, self._keys("state", "chain"), after, LINKS_A_CALL)
-        return FollowedTable(_place(found), found.body, tuple(map(_link, found.links))) if found.term else None
+        keys = self._keys("state", "chain")
+        return await self._run(_Table, _followed, redis_scripts.TABLE, keys, after, LINKS_A_CALL)
 
     def trust(self, tls: ClientTls | None) -> None:
         """As the port says."""
@@ -195,8 +195,20 @@ class RedisStore:
     def _keys(self, *names: str) -> list[str]:
         return [self._prefix + name for name in names]
 
-    async def _run(self, kind: type[Answer], script: str, keys: Sequence[str], *values: str | bytes | int) -> Answer:
-        return await self._call(lambda client: _asked(client, kind, script, keys, *values))
+    async def _run(
+        self,
+        kind: type[Answer],
+        read: Callable[[Answer], Reply],
+        script: str,
+        keys: Sequence[str],
+        *values: str | bytes | int,
+    ) -> Reply:
+        """What an answer says. To read it is a part of the call: numbers that are none are a fault of the store."""
+
+        async def do(client: Client) -> Reply:
+            return read(await _asked(client, kind, script, keys, *values))
+
+        return await self._call(do)
 
     async def _call(self, do: Callable[[Client], Awaitable[Answer]]) -> Answer:
         async with self._turn:
@@ -239,6 +251,18 @@ async def _asked(
         return msgspec.convert(await client.eval(script, len(keys), *keys, *values), kind)
     except msgspec.ValidationError as error:
         raise InvalidResponse(str(error)) from error
+
+
+def _leadership(held: _Held) -> Leadership:
+    return Leadership(_text(held.judge), int(held.term), _text(held.stamp))
+
+
+def _heard(heard: _Heard) -> Heard:
+    return Heard(_text(heard.judge), _place(heard), tuple(heard.labels), _text(heard.after), _time(heard))
+
+
+def _followed(found: _Table) -> FollowedTable | None:
+    return FollowedTable(_place(found), found.body, tuple(map(_link, found.links))) if found.term else None
 
 
 def _member(name: bytes, at: bytes) -> tuple[str, str, float]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from redis.exceptions import (
     AuthenticationError,
@@ -190,6 +190,9 @@ REPLIES = st.recursive(
 
 
 @given(REPLIES)
+@example([b"", b"", b""])
+@example([b"a", b"1", b"2", b"x", b"", [], b"9" * 400, b"0"])
+@example([b"x", b"1", b"2", b"body", []])
 def test_an_answer_that_no_script_gives_is_a_fault_of_the_store_and_no_bug(answer: Any) -> None:
     async def asked() -> None:
         calls = (
