@@ -153,7 +153,7 @@ class StepArchive:
 
     def _connect(self) -> sqlite3.Connection:
         files.create(self._path, 0o644)
-        db = sqlite3.connect(self._path, BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         db.text_factory = _text
         try:
             self._recognise(db)
