@@ -28,7 +28,15 @@ from proxy.contracts.observation import Tensor
 from proxy.contracts.record import MAX_REQUEST_ID, Record
 from proxy.contracts.table import COPY_ROLES, Protocol, Role
 from proxy.payload.grpc.usual import ANSWERS, REQUESTS
-from proxy.payload.oip import EXACT_FLOATS, NOT_USUAL, TypedTensor, known_identity, typed_answer, typed_request
+from proxy.payload.oip import (
+    EXACT_FLOATS,
+    NOT_USUAL,
+    ONE_VALUE,
+    TypedTensor,
+    known_identity,
+    typed_answer,
+    typed_request,
+)
 from proxy.payload.oip_tensors import NUMBER_TYPES
 
 MIN_ALIKE = 8
@@ -222,11 +230,13 @@ class AlikeRows:
         if self.width:
             alike = tensor.name == self.name and tensor.shape == self.shape and tensor.datatype == self.datatype
             return alike and len(tensor.data) == self.width
-        if len(tensor.shape) != 2 or tensor.shape[0] != 1 or not 0 < tensor.shape[1] <= MAX_WIDTH:
+        shape = tensor.shape
+        width = shape[1] if len(shape) == 2 and shape[0] == 1 else 1 if shape == ONE_VALUE else 0
+        if not 0 < width <= MAX_WIDTH or width != len(tensor.data):
             return False
-        if len(tensor.name) > MAX_NAME or tensor.datatype not in NUMBER_TYPES or len(tensor.data) != tensor.shape[1]:
+        if len(tensor.name) > MAX_NAME or tensor.datatype not in NUMBER_TYPES:
             return False
-        self.name, self.shape, self.datatype, self.width = tensor.name, tensor.shape, tensor.datatype, tensor.shape[1]
+        self.name, self.shape, self.datatype, self.width = tensor.name, shape, tensor.datatype, width
         return True
 
     def fits_tensor(self, tensor: Tensor) -> bool:

@@ -68,6 +68,9 @@ NAMES = IDENTITY_FIELDS["oip"]
 MAX_REMEMBERED = 8192
 """Bytes of an answer whose identity is remembered: a name may be as long as its body."""
 
+ONE_VALUE = [1]
+"""The shape of one row of one column, as a vector: whatever a vector is otherwise."""
+
 LONG_DATATYPES = frozenset(("UINT64", "INT64"))
 EXACT_FLOATS = 2.0**53
 """From here on a float is not every whole number: two ids that differ by one would be the same label."""
@@ -111,6 +114,8 @@ known_identity = lru_cache(maxsize=64)(_identity)
 
 def _usual(wire: TypedTensor) -> Tensor | None:
     data, shape, datatype, name = wire.data, wire.shape, wire.datatype, wire.name
+    if shape == ONE_VALUE:
+        shape = [1, 1]
     if len(shape) != 2 or datatype not in NUMBER_TYPES or len(data) > MAX_TENSOR_VALUES:
         return None
     rows, width = shape

@@ -107,7 +107,8 @@ ODD: dict[str, dict[str, Any]] = {
     "no predictions": {"response": body("outputs")},
     "two tensors": {"response": body("outputs", Y, tensor("z", [1.0]))},
     "two rows": {"response": body("outputs", tensor("y", [0.5, 0.6], shape=[2, 1]))},
-    "a vector": {"response": body("outputs", tensor("y", [0.5], shape=[1]))},
+    "a vector": {"response": body("outputs", tensor("y", [0.5, 0.6], shape=[2]))},
+    "one value": {"response": body("outputs", tensor("y", [0.5], shape=[1]))},
     "another name": {"response": body("outputs", tensor("z", [0.5]))},
     "a long name": {"response": body("outputs", tensor("y" * 999, [0.5]))},
     "another type": {"response": body("outputs", tensor("y", [0.5], "FP32"))},
@@ -180,6 +181,17 @@ def answered(values: list[Any], datatype: str) -> list[Record]:
 )
 def test_values_are_what_they_were(datatype: str, values: list[Any], all_of_them: bool) -> None:
     assert taken(answered(values, datatype)) == (len(values) if all_of_them else 0)
+
+
+def test_vectors_of_one_value_are_rows() -> None:
+    records = [replace(leg, response=body("outputs", tensor("y", [0.5], shape=[1]))) for leg in USUAL]
+    assert taken(records) == len(USUAL)
+    read(records)
+    for rows in ("one", "many"):
+        analysis = Analysis(rows=rows)  # type: ignore[arg-type]
+        alike, _ = read_alike(records, SOURCE, lambda route: ("oip", PROTOCOL))
+        seen = [decode(records[at], "oip", SOURCE, analysis) for legs, places in alike for at in places]
+        assert seen == [leg for legs, _ in alike for leg in legs]
 
 
 def test_whole_numbers_of_calls_stay_such() -> None:

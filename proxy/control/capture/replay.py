@@ -5,7 +5,7 @@ A backtest feeds it captured records, a simulation invented ones. Engine and boa
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from itertools import groupby
@@ -13,15 +13,21 @@ from itertools import groupby
 from msgspec import Struct
 from msgspec.structs import replace
 
+from proxy.contracts.alike import AlikeLegs
+from proxy.contracts.identity import Identity
+from proxy.contracts.leg_join import WorkerRun
+from proxy.contracts.observation import Observation
 from proxy.contracts.record import TICK_SECONDS, ArmTick, Tick
 from proxy.contracts.release import Verdict
 from proxy.contracts.settings import Settings
+from proxy.contracts.table import Protocol
 from proxy.control.capture.format import Captured, LabelLine, arms_of
 from proxy.control.capture.labels import KnownLabels
 from proxy.control.engine import LOOK_SECONDS, Engine
 from proxy.control.promised_answers import PromisedAnswers
 from proxy.control.spoken_protocols import SpokenProtocols
 from proxy.control.state.store import Store
+from proxy.payload.alike import read_alike
 from proxy.payload.decode import decode
 from proxy.payload.recognise import looks_like
 from proxy.release.audit import Change
@@ -54,7 +60,7 @@ class Rehearsal:
         self._seq = 0
         self._looked = now
         self._promised = PromisedAnswers(decode)
-        self._decode = SpokenProtocols(self._promised.decode, looks_like).decode  # as control does
+        self._protocols = SpokenProtocols(self._promised.decode, looks_like)  # as control does
         self._store = Store(":memory:")
         self.board = Board()
         quiet = replace(settings, state=":memory:", notify=(), capture=None)
@@ -89,9 +95,20 @@ class Rehearsal:
     def observe(self, legs: Iterable[Captured], now: float) -> None:
         """Takes what bodies say."""
         sections = {section.name: section for section in self.engine.settings.routes}
-        watched = [(leg, sections[leg.route]) for leg in legs if leg.route in sections]
-        seen = [self._decode(leg, s.protocol, leg.source, s.analysis) for leg, s in watched]
-        self.board.on_observations(self._promised.settled(seen, now), now)
+
+        def together(route: str) -> tuple[Protocol, Identity] | None:
+            spoken = self._protocols.together(route, sections[route].protocol)
+            return None if spoken is None else (spoken, sections[route].analysis.identity)
+
+        alike: list[AlikeLegs] = []
+        seen: list[Observation] = []
+        for source, watched in _by_source(leg for leg in legs if leg.route in sections).items():
+            read, odd = read_alike(watched, source, together)
+            alike += [each for each, _ in read]
+            for at in odd:
+                section = sections[watched[at].route]
+                seen.append(self._protocols.decode(watched[at], section.protocol, source, section.analysis))
+        self.board.on_observations(self._promised.settled(seen, now), now, alike)
 
     def verdicts(self) -> dict[str, tuple[Verdict, ...]]:
         """The scorecard of each route as it stands."""
@@ -129,3 +146,11 @@ def _batches(legs: Iterable[Captured]) -> Iterator[tuple[float, list[Captured]]]
     for slot, group in groupby(legs, key=lambda leg: int(leg.finished / TICK_SECONDS)):
         now = max(now, (slot + 1) * TICK_SECONDS)
         yield now, list(group)
+
+
+def _by_source(legs: Iterable[Captured]) -> dict[WorkerRun, list[Captured]]:
+    """Legs by the worker that reported them, in order."""
+    sources: defaultdict[WorkerRun, list[Captured]] = defaultdict(list)
+    for leg in legs:
+        sources[leg.source].append(leg)
+    return sources
