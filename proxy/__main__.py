@@ -74,6 +74,18 @@ def last_words_to(argument: str) -> None:
     keep_last_words(loads(argument)["words_fd"])
 
 
+def import_msgspec_alone() -> None:
+    """msgspec prefers `typing_extensions`, where it is installed, for what `typing` has itself from Python 3.11 on. A
+    process that stays does without: 2.4 MB, and 15 ms of its start. (What comes later finds it as ever.)"""
+    if "typing_extensions" in sys.modules:
+        return
+    sys.modules["typing_extensions"] = None  # type: ignore[assignment]  # as Python says: it cannot be imported
+    try:
+        import msgspec  # noqa: F401
+    finally:
+        del sys.modules["typing_extensions"]
+
+
 PROCESSES: dict[str, Callable[[str], int]] = {"worker": worker, "control": control}
 
 
@@ -83,6 +95,7 @@ def main() -> int:
     if name == "run" or name in PROCESSES:
         # Before anything else is imported: that takes a while, and the default action of a signal ends a process.
         _signal.pthread_sigmask(_signal.SIG_BLOCK, HELD)
+        import_msgspec_alone()
     if len(sys.argv) == 3 and name in PROCESSES:
         last_words_to(sys.argv[2])
         return PROCESSES[name](sys.argv[2])

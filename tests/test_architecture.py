@@ -634,14 +634,22 @@ def imported(module: str) -> set[str]:
     return set(json.loads(answer.stdout))
 
 
+LEAN = "proxy.__main__ as begun; begun.import_msgspec_alone(); import"
+"""How the processes that stay begin."""
+
+
 def test_a_worker_is_small() -> None:
-    assert not set(HEAVY) & imported("proxy.dataplane.worker")
+    assert not {*HEAVY, "typing_extensions"} & imported(f"{LEAN} proxy.dataplane.worker")
 
 
 def test_the_supervisor_is_small() -> None:
     heavy = {"numpy", "river", "scipy", "aiohttp", "asyncio", "prometheus_client", "typer", "rich", "sqlite3", "ssl"}
-    heavy.add("cryptography")
-    assert not heavy & imported("proxy.__main__, proxy.config.load, proxy.supervisor")
+    heavy |= {"cryptography", "typing_extensions"}
+    assert not heavy & imported(f"{LEAN} proxy.config.load, proxy.supervisor")
+
+
+def test_who_needs_what_a_lean_process_does_not_finds_it() -> None:
+    assert {"typing_extensions", "aiohttp"} <= imported(f"{LEAN} proxy.control.process")
 
 
 def test_control_without_what_is_not_configured() -> None:
