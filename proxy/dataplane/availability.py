@@ -6,7 +6,7 @@ The connection that became available last stands last: it serves first, and the 
 from __future__ import annotations
 
 from proxy.dataplane.members import Member
-from proxy.dataplane.ports import Connection, ServerStream
+from proxy.dataplane.ports import Connection, ServerStream, StreamUser
 
 
 def open_stream(available: list[Connection], wanted: Member | None, lively: float = 0.0) -> ServerStream | None:
@@ -48,3 +48,14 @@ def pop_expired(available: list[Connection], now: float) -> list[Connection]:
     for connection in expired:
         available.remove(connection)
     return expired
+
+
+def take_user(lines: list[list[StreamUser]], lively: bool) -> StreamUser | None:
+    """Takes out who has waited for longest of those who wait for connections that are being made. `lively`: who needs
+    one that has not ended unseen may be it, too."""
+    for users in lines:
+        for user in users:
+            if lively or not user.unrepeatable():
+                users.remove(user)
+                return user
+    return None

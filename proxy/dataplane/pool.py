@@ -3,7 +3,7 @@
 1. A stream opens on the connection that became available last; the others age out. Where a version has several
    endpoints, on the last one to the endpoint whose turn it is (`members`).
 2. None available: a connection is made, up to `limit`. A user waits for the one that is made for it; where a connection
-   carries many streams, so many users wait for the same one.
+   carries many streams, so many users wait for the same one, and for a stream of another one that comes free.
 3. No connection may be made: users wait in line, up to `MAX_WAITING_LEGS`, then fail. Where the descriptors for the
    purpose are spent, and this pool has no connection to wait for, they fail at once.
 4. A connection that may not be used again, has been idle for `idle` seconds, is older than `age` seconds (give or take
@@ -26,7 +26,7 @@ from time import monotonic
 from typing import Final
 
 from proxy.contracts.table import Version
-from proxy.dataplane.availability import has_room, open_stream, pop_expired, pop_idle
+from proxy.dataplane.availability import has_room, open_stream, pop_expired, pop_idle, take_user
 from proxy.dataplane.descriptors import Budget
 from proxy.dataplane.local_fault import is_silence, reason_of
 from proxy.dataplane.members import Member, Members
@@ -195,16 +195,23 @@ class Pool(ConnectionOwner):
             self._waiting.remove(user)
 
     def available(self, connection: Connection, now: float) -> None:
-        while self._waiting:
+        while (user := self._next(connection, now)) is not None:
             stream = connection.open_stream()
             stays = connection.is_available()
-            hand(self._waiting.popleft(), stream, False, now)
+            hand(user, stream, False, now)
             if not stays:
                 return  # and says `available` when it is again
         if self._closed:
             connection.close()
         else:
             self._available.append(connection)
+
+    def _next(self, connection: Connection, now: float) -> StreamUser | None:
+        """Who gets the stream that has come free: who waits in line, else, where connections carry many, who waits for
+        one that is still being made."""
+        if self._waiting or self._streams == 1:
+            return self._waiting.popleft() if self._waiting else None
+        return take_user([dialing.users for dialing in self._dialing], connection.is_lively(now))
 
     def lost(self, connection: Connection, now: float) -> None:
         self._ended()

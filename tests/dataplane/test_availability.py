@@ -7,11 +7,11 @@ import socket
 import pytest
 
 from proxy.contracts.table import Version
-from proxy.dataplane.availability import has_room, open_stream, pop_expired, pop_idle
+from proxy.dataplane.availability import has_room, open_stream, pop_expired, pop_idle, take_user
 from proxy.dataplane.endpoints import ServerEndpoint
 from proxy.dataplane.members import Member
 from proxy.dataplane.pool import Pool
-from proxy.dataplane.ports import Connection
+from proxy.dataplane.ports import Connection, StreamUser
 from tests.support.fakes import FakeConnection, FakeDialer
 
 OWNER = Pool(Version("v1", "host", 80, "host:80"), 10, FakeDialer())
@@ -90,3 +90,22 @@ def test_expired_ones_go_at_once() -> None:
     old.expired = True
     available: list[Connection] = [old, new]
     assert pop_expired(available, 1.0) == [old] and available == [new]
+
+
+class Other(StreamUser):
+    """One whose request can be sent again."""
+
+
+class Once(Other):
+    """One whose request cannot."""
+
+    def unrepeatable(self) -> bool:
+        return True
+
+
+def test_who_has_waited_for_longest_is_taken_and_who_needs_a_lively_connection_by_such_a_one() -> None:
+    once, first, second = Once(1.0), Other(1.0), Other(1.0)
+    lines: list[list[StreamUser]] = [[], [once, first], [second]]
+    assert [take_user(lines, False) for _ in range(3)] == [first, second, None]
+    assert lines == [[], [once], []]
+    assert [take_user(lines, True) for _ in range(2)] == [once, None]

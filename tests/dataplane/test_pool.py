@@ -229,6 +229,23 @@ async def test_a_connection_that_carries_fewer_streams_than_was_hoped() -> None:
     assert [len(user.streams) for user in users] == [1, 1]
 
 
+@on_a_loop
+async def test_who_waits_for_a_connection_of_many_streams_takes_one_that_comes_free() -> None:
+    for streams in (1, 2):
+        dialer = FakeDialer(streams=streams)
+        pool, users = Pool(V1, 10, dialer), [User() for _ in range(streams + 3)]
+        for user in users[:streams]:
+            pool.acquire(user, False, 0.0)
+        await turns()
+        for user in users[streams:]:
+            pool.acquire(user, False, 0.0)
+        dialer.made[0].ended()
+        assert [len(user.streams) for user in users[streams:]] == ([1, 0, 0] if streams > 1 else [0, 0, 0])
+        await turns()
+        fresh = [fresh for user in users[streams:] for _, fresh in user.streams]
+        assert fresh == ([False, True, False] if streams > 1 else [True, True, True])
+
+
 def test_a_connection_that_opens_no_more_streams_is_passed_over() -> None:
     pool, user = Pool(V1, 10, FakeDialer()), User()
     good, leaving = pooled(pool, 2, limit=5)
