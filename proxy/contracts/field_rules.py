@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from itertools import product
+
+
+def spelled(names: frozenset[bytes]) -> frozenset[bytes]:
+    """Names as servers may read them: one that makes variables of fields takes `_` for `-`, and who writes one for the
+    other would say what others decide by and the server reads.
+
+    >>> sorted(spelled(frozenset((b"host", b"keep-alive"))))
+    [b'host', b'keep-alive', b'keep_alive']
+    """
+    spellings: set[bytes] = set()
+    for name in names:
+        words = name.split(b"-")
+        for signs in product((b"-", b"_"), repeat=len(words) - 1):
+            spellings.add(words[0] + b"".join([sign + word for sign, word in zip(signs, words[1:], strict=True)]))
+    return frozenset(spellings)
+
+
 HOP_BY_HOP = frozenset(
     (
         b"connection",
+        b"http2-settings",
         b"keep-alive",
         b"proxy-authenticate",
         b"proxy-authorization",
@@ -14,12 +33,12 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     )
 )
-"""Fields for one connection, in lower case (RFC 9110 §7.6.1)."""
+"""Fields for one connection, in lower case (RFC 9110 §7.6.1; `HTTP2-Settings`: RFC 7540 §3.2.1)."""
 
 FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 """Fields that say where a body ends."""
 
-REQUEST_SPECIAL = (
+REQUEST_SPECIAL = spelled(
     HOP_BY_HOP
     | FRAMING
     | {
@@ -30,12 +49,13 @@ REQUEST_SPECIAL = (
         b"x-penumbra-shadow",
     }
 )
-"""Request fields that the reader keeps apart; all others are forwarded as they are."""
+"""Request fields that the reader keeps apart, with `_` for `-` too, which are dropped; all others are forwarded as they
+are."""
 
 RESPONSE_SPECIAL = HOP_BY_HOP | FRAMING | {b"x-penumbra-version", b"x-request-id"}
 """Response fields that the reader keeps apart."""
 
-NO_TRAILERS = (
+NO_TRAILERS = spelled(
     HOP_BY_HOP
     | FRAMING
     | {b"host", b"expect", b"max-forwards", b"range", b"pragma", b"cache-control", b"age", b"date", b"expires"}

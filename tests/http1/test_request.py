@@ -200,6 +200,18 @@ def test_hop_by_hop_fields_are_removed() -> None:
     assert not reader.heads[0].keep_alive
 
 
+def test_a_field_that_reads_like_one_of_ours_is_dropped_and_other_underscores_stay() -> None:
+    fields = b"Content_Length: 5\r\nTransfer_Encoding: chunked\r\nX_Request_Id: forged\r\nX_Penumbra-Shadow: v2\r\n"
+    upgrade = (
+        b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\nHttp2_Settings: x\r\n"
+    )
+    data = b"GET / HTTP/1.1\r\n" + HOST + fields + upgrade + b"user_id: 7\r\n\r\n"
+    reader, _ = read_requests(iter([data]))
+    (head,) = reader.heads
+    assert head.fields == b"user_id: 7\r\n"
+    assert (head.length, head.streamed, head.request_id, head.shadowed) == (None, False, b"", False)
+
+
 def test_a_head_that_closes_its_connection_is_remembered_too() -> None:
     """A client that comes anew with each request sends the same head each time."""
     request.forget()
