@@ -65,6 +65,15 @@ def test_each_state_can_be_read_at_any_width_and_in_both_schemes(
         pytest.skip("all but what axe reads: npm and requirements/node are not installed")
 
 
+def test_a_fleet_s_traffic_stands_beside_that_of_this_sidecar(driver: webdriver.Chrome) -> None:
+    with served(SCENES["fleet"]()) as server:
+        page = Seen(driver, f"{server.url}/#/routes/fraud")
+        page.shows(".versions", "All 12 sidecars")
+        page.shows(".versions", "27,780 of 30,168")
+        page.shows(".pair", "Of this sidecar alone, but for the row of all 12")
+        assert "sidecar" not in Seen(driver, f"{server.url}/#/routes/none").text(".pair")
+
+
 def test_what_is_surest_of_the_drift_comes_first_and_histograms_have_axes(driver: webdriver.Chrome) -> None:
     with served(SCENES["drifted"]()) as server:
         page = Seen(driver, f"{server.url}/#/routes/fraud")

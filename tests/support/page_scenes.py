@@ -218,7 +218,19 @@ def rolled_back() -> Scene:
     answers["/v1/routes/fraud/explain"] = s.ROLLBACK
     answers["/v1/routes/fraud/releases"] = s.releases("fraud") | {
         "releases": [
-            {"id": "fraud@2", "phase": "rolled_back", "began": NOW - 3000, "ended": NOW - 600, "sentence": ROLLED}
+            {
+                "id": "fraud@2",
+                "name": "fraud@2",
+                "strategy": "canary",
+                "candidate": "fraud-v2",
+                "primary": "fraud-v1",
+                "phase": "rolled_back",
+                "sentence": ROLLED,
+                "began": NOW - 3000,
+                "ended": NOW - 600,
+                "began_by": {"who": "ops", "action": "split", "why": "try v2"},
+                "ended_by": {"who": "scorecard", "action": "rollback", "why": ROLLED},
+            }
         ]
     }
     return documents, answers
@@ -298,6 +310,13 @@ def fleet() -> Scene:
             "apart": False, "settling": False, "term": 7, "look": 1200, "heard_seconds_ago": 0.3, "fault": None,
             "warnings": [], "notices": [], "late_legs": 0, "revision": 4, "members": members,
             "audit": {"entries": 2, "hash": "00"}}  # fmt: skip
+    own = documents["/v1/routes/fraud/traffic"]
+    arms = [
+        {"version": each["version"], "role": each["role"], "total": each["total"] | {"p99": 3 * each["total"]["p99"]}}
+        | {"recent": {outcome: 12 * n for outcome, n in each["recent"].items()}}
+        for each in own["arms"]
+    ]
+    documents["/v1/routes/fraud/traffic"] = own | {"fleet": {"window": 60.0, "sidecars": 12, "arms": arms}}
     return {**documents, "/v1/fleet": told}, answers
 
 

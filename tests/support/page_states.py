@@ -102,6 +102,7 @@ def traffic(name: str, *arms: Document, shadows: list[Document] | None = None) -
         "scope": "sidecar",
         "route": name,
         "window": 60.0,
+        "fleet": None,
         "arms": list(arms),
         "shadows": shadows or [],
         "rescued": [],

@@ -82,7 +82,7 @@ def _of_route(
 ) -> Iterator[tuple[str, str | None, Any]]:
     path = f"/v1/routes/{name}"
     yield path, views.etag(engine.state(name)), views.standing(engine, name, workers, fleet)
-    yield f"{path}/traffic", None, said("sidecar", traffic(board, name, now))
+    yield f"{path}/traffic", None, said("sidecar", traffic(board, name, now, fleet))
     yield f"{path}/scorecard", None, views.scorecard(engine, name)
     yield f"{path}/drift", None, said("sidecar", views.drifts(board, name))
     compared = views.disagreements(board, name, engine.settings.versions)

@@ -177,7 +177,7 @@ class Api(Acting, Reading, StoryHandlers):
         return await self._events.stream(request)
 
     async def traffic(self, request: web.Request) -> web.Response:
-        shown = traffic(self._context.board, self._of_sidecar(request), self._context.now())
+        shown = traffic(self._context.board, self._of_sidecar(request), self._context.now(), self._context.fleet)
         return as_json(scope.said("sidecar", shown))
 
     async def drift(self, request: web.Request) -> web.Response:

@@ -188,6 +188,7 @@ SCHEMAS: dict[str, Schema] = {
         route=text(),
         scope=SCOPE,
         window=number(),
+        fleet=maybe(ref("FleetTraffic")),
         arms=many(ref("Arm")),
         shadows=many(
             record(version=text(), owed=whole(), coverage=maybe(number(minimum=0, maximum=1)), dropped=COUNTS)
@@ -195,6 +196,11 @@ SCHEMAS: dict[str, Schema] = {
         rescued=many(record(version=text(), reason=text(), count=whole())),
         rejected=COUNTS,
         overhead=record(n=whole(), p50=maybe(number()), p99=maybe(number())),
+    ),
+    "FleetTraffic": record(
+        window=number(description="Seconds that it is of: less than a minute where a judge has just begun."),
+        sidecars=whole(description="Sidecars that it is of, this one included."),
+        arms=many(record(version=text(), role=text(), recent=BY_OUTCOME, total=ref("Latency"))),
     ),
     "Arm": record(
         version=text(),

@@ -4,7 +4,7 @@
 |---|---|
 | routes and releases, their scorecards and gates | the fleet; with `?scope=sidecar`, what its own requests would say |
 | the audit | the fleet; with `?scope=sidecar`, its own entries |
-| traffic, drift, disagreements of a route | this sidecar |
+| traffic, drift, disagreements of a route | this sidecar; `fleet` in the traffic is of all sidecars |
 | events | as each document says, which is as it is without `?scope` |
 
 States are the fleet's in either scope: there are no others. Whatever is asked of another scope than it can be of is

@@ -10,20 +10,24 @@ from typing import Any
 
 from proxy.contracts.histogram import Buckets, quantile
 from proxy.contracts.outcome import OUTCOMES
+from proxy.control.fleet.bodies import RecentArm
+from proxy.control.fleet.service import FleetService
 from proxy.stats.board import Board
 from proxy.stats.counts.content import ContentCounters
 from proxy.stats.counts.counters import ArmCounts
 from proxy.stats.counts.latency_window import RECENT_SECONDS
 
 
-def traffic(board: Board, route: str, now: float) -> dict[str, Any]:
-    """The arms of a route beside each other, and everything that did not become a leg. Durations are seconds."""
+def traffic(board: Board, route: str, now: float, fleet: FleetService | None = None) -> dict[str, Any]:
+    """The arms of a route beside each other, and everything that did not become a leg. Durations are seconds. All of it
+    is of this sidecar, but what `fleet` says."""
     counters, inflight = board.counters, board.counters.inflight(now)
     arms = [(key, counts) for key, counts in counters.arms.items() if key[0] == route]
     overhead = counters.overhead[route].buckets if route in counters.overhead else {}
     return {
         "route": route,
         "window": RECENT_SECONDS,
+        "fleet": of_fleet(fleet, route),
         "arms": [
             _arm(key[1], key[2], counts, inflight.get(key, 0), now) | _content(board.content, key)
             for key, counts in arms
@@ -37,6 +41,23 @@ def traffic(board: Board, route: str, now: float) -> dict[str, Any]:
         "endpoints": _endpoints(counters.endpoints(now), {key[1] for key, _ in arms}),
         "rejected": {reason: n for (r, reason), n in counters.rejected.items() if r == route},
         "overhead": {"n": sum(overhead.values()), "p50": quantile(overhead, 0.5), "p99": quantile(overhead, 0.99)},
+    }
+
+
+def of_fleet(fleet: FleetService | None, route: str) -> dict[str, Any] | None:
+    """What all sidecars together had of late, as the judge told last; None: there is no fleet, or nobody has told."""
+    table = fleet.member.table if fleet is not None and not fleet.member.apart else None
+    if table is None or route not in table.recent:
+        return None
+    return {"window": table.window, "sidecars": len(table.members), "arms": list(map(_recent, table.recent[route]))}
+
+
+def _recent(arm: RecentArm) -> dict[str, Any]:
+    return {
+        "version": arm.version,
+        "role": arm.role,
+        "recent": {outcome: arm.outcomes.get(outcome, 0) for outcome in OUTCOMES},
+        "total": {"n": arm.n, "p50": arm.p50, "p90": arm.p90, "p99": arm.p99},
     }
 
 

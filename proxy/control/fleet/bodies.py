@@ -149,6 +149,20 @@ class FleetEvidence(Struct):
     """Number of the audit's entry up to which messages were delivered, or given up; -1: nobody knows."""
 
 
+class RecentArm(Struct, array_like=True, frozen=True):
+    """What the legs of an arm did of late, at all sidecars together."""
+
+    version: str
+    role: str
+    outcomes: dict[str, int]
+    """Those that there were any of."""
+    n: int = 0
+    """Legs whose latency is in the following, in seconds."""
+    p50: float | None = None
+    p90: float | None = None
+    p99: float | None = None
+
+
 class FleetTable(Struct, frozen=True):
     """What sidecars follow, and what they show of the fleet."""
 
@@ -176,6 +190,9 @@ class FleetTable(Struct, frozen=True):
     """The oldest format whose programs can follow it."""
     kinds: dict[str, list[str]] = {}
     """Route to the kinds of its `warnings`, in their order; judges of older versions tell none."""
+    recent: dict[str, list[RecentArm]] = {}
+    """Route to what its arms did in the last `window` seconds; judges of older versions tell none."""
+    window: float = 0.0
 
     def notices(self, route: str) -> list[Notice]:
         """What the judge warns of."""

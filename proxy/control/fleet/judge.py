@@ -42,6 +42,7 @@ from proxy.control.fleet.consumption import Consumption
 from proxy.control.fleet.formats import FOLLOWED_FROM, FORMAT, format_of
 from proxy.control.fleet.intents import DIFFERS, TOO_LATE, too_late
 from proxy.control.fleet.looks import look_of
+from proxy.control.fleet.recent import recent_of
 from proxy.control.fleet.sections import digests_of
 from proxy.control.fleet.session import Proposal
 from proxy.control.fleet.settling import SETTLING, Settling
@@ -54,6 +55,7 @@ from proxy.release import transitions
 from proxy.release.audit import GENESIS, Change, Link
 from proxy.release.phases import TransitionRefused
 from proxy.stats.board import Board
+from proxy.stats.counts.latency_window import RECENT_SECONDS
 
 log = logging.getLogger("penumbra.fleet")
 
@@ -345,6 +347,8 @@ class FleetJudge:
             settling=bool(evidence.begins),
             format=self._around.format,
             followed_from=FOLLOWED_FROM,
+            recent=recent_of(self._board, engine.routes, now),
+            window=min(RECENT_SECONDS, now - self._clock),
         )
 
 

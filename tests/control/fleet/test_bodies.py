@@ -20,6 +20,7 @@ from proxy.control.fleet.bodies import (
     Intent,
     LabelBody,
     MemberRow,
+    RecentArm,
     ReportBody,
     decode,
     encode,
@@ -48,7 +49,15 @@ WHOLE: tuple[Struct, ...] = (
         1e9, 4, [STATE], {"r": b"\x00\xff"}, {"e:a": Consumed(2, ROWS)}, [PLACE], 9, "hash", [Answer("i1", place=PLACE)]
     ),
     FleetTable(
-        4, [STATE], 1e9, legs={"r": 3}, warnings={"r": ["w"]}, taken={"e:a": 2}, members=[MemberRow("a", 0.5, PLACE)]
+        4,
+        [STATE],
+        1e9,
+        legs={"r": 3},
+        warnings={"r": ["w"]},
+        taken={"e:a": 2},
+        members=[MemberRow("a", 0.5, PLACE)],
+        recent={"r": [RecentArm("v1", "primary", {"good": 7}, 7, 0.1, 0.2, None)]},
+        window=60.0,
     ),
     LabelBody("request-1", ["a", None, {"b": 1}]),
 )

@@ -67,6 +67,16 @@ function lastMinute(arm, arms) {
   return all ? [h("b", {}, part(n / all)), lines(`${count(n)} of ${count(all)}`)] : [none("no data")];
 }
 
+// What all sidecars together had of an arm: its part of their live traffic, failures, and the latency.
+function together(arm, { arms }) {
+  const own = arms.find((each) => each.version === arm.version && each.role === arm.role);
+  const n = own ? sum(own.recent) : 0;
+  if (!n) return [none("no data")];
+  const all = arms.filter((each) => LIVE.includes(each.role)).reduce((legs, each) => legs + sum(each.recent), 0);
+  return [h("b", {}, LIVE.includes(arm.role) ? part(n / all) : count(n)), lines(`${count(n)} of ${count(all)}`,
+    `${count(own.recent.failed)} failed`, own.total.p99 === null ? "" : `p99 ${seconds(own.total.p99)}`)];
+}
+
 const reasons = (counts, shown = () => true) => Object.entries(counts).filter(([, n]) => shown(n))
   .map(([reason, n]) => `${codeName(reason)} ${count(n)}`);
 
@@ -104,6 +114,7 @@ export function versions(route, traffic, colourOf) {
   const rows = [
     ["Share decided", decided],
     ["Last minute", (arm) => lastMinute(arm, arms)],
+    ...(traffic?.fleet ? [[`All ${count(traffic.fleet.sidecars)} sidecars`, (arm) => together(arm, traffic.fleet)]] : []),
     ...(route.identities?.length ? [["Model", (arm) => models(arm, route)]] : []),
     ["p50", (arm) => latency(arm, "p50", arms)],
     ["p99", (arm) => latency(arm, "p99", arms)],
@@ -116,7 +127,7 @@ export function versions(route, traffic, colourOf) {
     ["In flight", (arm) => [count(arm.inflight)]],
   ];
   const idle = arms.every((arm) => !arm.legs);
-  const shown = idle ? rows.filter(([label]) => ["Share decided", "In flight"].includes(label)) : rows;
+  const shown = idle ? rows.filter(([label]) => ["Share decided", "In flight"].includes(label) || label.startsWith("All ")) : rows;
   const heads = arms.map((arm) => h("th", { scope: "col" }, h("i", { class: `dot ${colourOf(arm.version)}` }),
     name(arm.version), h("span", { class: "role" }, arm.role)));
   const table = h("table", { class: "versions" },
@@ -131,7 +142,9 @@ function told(traffic) {
   if (!traffic) return "Waiting for figures.";
   const rejected = reasons(traffic.rejected);
   const { overhead } = traffic;
-  return ["Latencies: the last minute. Counts: since control started.",
+  return [traffic.fleet ? `Of this sidecar alone, but for the row of all ${count(traffic.fleet.sidecars)}: their last ${
+    seconds(Math.round(traffic.fleet.window))}, inferences.` : "",
+  "Latencies: the last minute. Counts: since control started.",
     overhead.n ? `The proxy adds ${seconds(overhead.p50)} (p50), ${seconds(overhead.p99)} (p99).` : "",
     rejected.length ? `Turned away: ${rejected.join(", ")}.` : ""].filter(Boolean).join(" ");
 }
