@@ -3,7 +3,8 @@
 # make unit    the tests that need nothing but Python packages; in a minute
 # make lint    format, lint and types
 # make coverage  the unit tests again, and how much of each room they run
-# make check   lint, coverage and all other tests: what must hold before a commit
+# make check   lint, all tests, and how much of each room they run: what must hold before a commit
+# make systems installs what tests with real processes need
 # make chaos   ten minutes of faults against the real program, by a seed that is printed; ARGS="--seed 7 --seconds 60"
 # make bench   side by side with nginx, HAProxy and Envoy (see loadtests/)
 # make wheels  compiled wheels for each CPython from 3.11 to 3.14 that is here, into dist/; ARGS=3.12 for one
@@ -18,7 +19,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint coverage check chaos bench docs wheels pythons release-check lock clean
+.PHONY: help demo test unit lint coverage check systems chaos bench docs wheels pythons release-check lock clean
 
 VENV := .venv
 MODELS := .venv-models
@@ -38,11 +39,12 @@ help:
 demo: $(VENV)/.done $(MODELS)/.done
 	@$(VENV)/bin/penumbra demo $(ARGS)
 
-# Tests wait for sockets: one more than there are cores keeps these busy; those with real processes wait for more than
-# half of their time. Files stay whole, the long ones first.
+# Tests wait for sockets: one more than there are cores keeps these busy; those with real processes wait for
+# nearly half of their time, so that with twice as many nothing is idle. Files stay whole, the long ones first.
 SPREAD := --dist loadfile --no-loadscope-reorder
 PARALLEL := -n $(shell expr $$(nproc) + 1) $(SPREAD)
 WAITING := -n $(shell expr $$(nproc) \* 2) $(SPREAD)
+MEASURED := -p tests.support.measured
 PYTEST := $(VENV)/bin/python -m pytest
 
 test: $(VENV)/.done
@@ -54,12 +56,18 @@ unit: $(VENV)/.done
 
 coverage: $(VENV)/.done
 	@rm -f build/coverage-*.json
-	$(PYTEST) -p tests.support.measured $(PARALLEL) $$($(NEEDS) --units)
+	$(PYTEST) $(MEASURED) $(PARALLEL) $$($(NEEDS) --units)
 	$(VENV)/bin/python .ci/coverage_by_room.py build/coverage-*.json
 
-check: lint coverage
+# In one run, what waits and what computes fill each other's gaps; packages come while the types are checked.
+check: $(VENV)/.done
+	@rm -f build/coverage-*.json
+	$(MAKE) --no-print-directory -j2 lint systems
+	$(PYTEST) $(MEASURED) $(WAITING)
+	$(VENV)/bin/python .ci/coverage_by_room.py build/coverage-*.json
+
+systems: $(VENV)/.done
 	@$(call install)
-	$(PYTEST) $(WAITING) $$($(NEEDS) --systems)
 
 # What the tests of some arguments need, by the table in pyproject.toml.
 NEEDS := $(VENV)/bin/python .ci/needs.py

@@ -38,6 +38,7 @@ def main(arguments: list[str]) -> None:
         "no:cacheprovider",
         "-o",
         f"pythonpath={package()} .",
+        *("-W", "ignore:the (type, exc, tb) signature of throw():DeprecationWarning"),  # mypyc's own, from 3.12 on
         *arguments,
     ]
     os.execve(sys.executable, argv, environment() | {EXPECTED: "compiled"})
