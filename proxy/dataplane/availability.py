@@ -20,7 +20,10 @@ def open_stream(available: list[Connection], wanted: Member | None, lively: floa
         elif (wanted is None or connection.member() is wanted) and (not lively or connection.is_lively(lively)):
             stream = connection.open_stream()
             if not connection.is_available():
-                available.pop(at)
+                if at + 1 == len(available):
+                    available.pop()  # compiled, a third of what it costs with a place
+                else:
+                    available.pop(at)
             return stream
         at -= 1
     return None

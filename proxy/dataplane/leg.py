@@ -87,7 +87,7 @@ class Leg(SendingLeg):
         status = head.status
         if self.call >= 0:
             status = HTTP_STATUS[UNAVAILABLE] if self.call == UNAVAILABLE else 0
-        if request.route.rescues and status in request.route.rescued_status:
+        if status >= request.route.least_rescued and status in request.route.rescued_status:
             if request.can_rescue(self.target):
                 self.replace(head, LABELS[self.call] if self.call >= 0 else str(status), now)
                 return

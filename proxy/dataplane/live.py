@@ -98,7 +98,7 @@ class LiveRoute:
       then must not count as evidence for or against anybody.
     - `others`: all targets but the primary; `sticky`: what keeps a user with a version
     - `rescue`: the primary, for legs in place of a failed canary's or baseline's; `rescues`: the route wants them
-    - `rescued_status`: the answers that such a leg's replaces
+    - `rescued_status`: the answers that such a leg's replaces; `least_rescued`: the smallest of them, for a quick no
     - `shadows`: who gets copies, the primary itself for the noise floor included
     - `sticky_body`: the version depends on the body
     - `keys`: the name under which sticky keys are hashed; `keyed`: who has none that can be read meets the primary
@@ -133,6 +133,7 @@ class LiveRoute:
         "keep",
         "keyed",
         "keys",
+        "least_rescued",
         "left",
         "mates",
         "max_body",
@@ -182,6 +183,7 @@ class LiveRoute:
         self.follow = route.copies == "follow"
         self.rescues = route.rescue is not None
         self.rescued_status = frozenset(route.rescue.on if route.rescue is not None else ())
+        self.least_rescued = min(self.rescued_status, default=1000)
         self.identity = route.identity.encode("latin-1")
         self.left = frozenset(route.rolled_back if route.on_rollback == "reset" else ())
         limits, timeouts = route.limits, route.timeouts

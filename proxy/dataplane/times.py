@@ -40,7 +40,8 @@ class Times:
         page = pages[place >> BITS]
         if page is None:
             page = pages[place >> BITS] = _EMPTY.copy()
-        page[place & (PAGE - 1)] += 1
+        at = place & (PAGE - 1)
+        page[at] = page[at] + 1  # compiled, `+=` on an item is a call
 
     def take(self) -> Buckets:
         """The counts since the last call; the sum begins anew, too."""

@@ -26,13 +26,16 @@ _ZERO: Final = 0x30
 
 
 class Shape(Generic[Head]):
-    """The bytes before and after the length, and the heads by their length; a head without one is alone."""
+    """The bytes before and after the length, and the heads by their length; a head without one is alone. `_recent` is
+    the one that was found last."""
 
-    __slots__ = ("_after", "_before", "_heads")
+    __slots__ = ("_after", "_before", "_heads", "_recent", "_recent_length")
 
     def __init__(self, before: bytes, after: bytes) -> None:
         self._before, self._after = before, after
         self._heads: dict[int, Head] = {}
+        self._recent: Head | None = None
+        self._recent_length = 0
 
     def head_of(self, data: bytes) -> tuple[Head | None, int]:
         """The head that `data` begins with, and where it ends; None where it is not known to be of this shape."""
@@ -41,20 +44,24 @@ class Shape(Generic[Head]):
         start = at = len(self._before)
         after, length, stop = self._after, 0, len(data)
         if after:
-            while at < stop and _ZERO <= data[at] <= _ZERO + 9:
-                length = 10 * length + data[at] - _ZERO
+            stop = min(stop, start + MAX_DIGITS + 1)
+            while at < stop:
+                digit = data[at] - _ZERO
+                if digit < 0 or digit > 9:
+                    break
+                length = 10 * length + digit
                 at += 1
-                if at - start > MAX_DIGITS:
-                    return None, 0
             end = at + len(after)
             if at == start or (data[start] == _ZERO and at - start > 1) or data[at:end] != after:
                 return None, 0
             at = end
-        return self._heads.get(length), at
+        if length != self._recent_length or self._recent is None:
+            self._recent, self._recent_length = self._heads.get(length), length
+        return self._recent, at
 
     def add(self, length: int, head: Head) -> None:
         """Adds a head that a reader has admitted."""
-        self._heads[length] = head
+        self._heads[length], self._recent = head, None
 
     def __len__(self) -> int:
         return len(self._heads)
@@ -62,6 +69,7 @@ class Shape(Generic[Head]):
     def clear(self) -> None:
         """Knows no head any more."""
         self._heads.clear()
+        self._recent = None
 
 
 class Shapes(Generic[Head]):

@@ -66,3 +66,15 @@ def test_what_is_found_is_the_very_bytes(before: bytes, length: int, behind: byt
     shape = Shapes[bytes]().shape_of(head, head)
     found, end = shape.head_of(head + behind)
     assert found is None or head == (head + behind)[:end]
+
+
+def test_what_was_found_last_is_not_taken_for_another() -> None:
+    shapes: Shapes[str] = Shapes()
+    shape = shapes.shape_of(raw(b"2"), "two")
+    shapes.shape_of(raw(b"17"), "more")
+    found = [shape.head_of(raw(each))[0] for each in (b"2", b"17", b"17", b"2", b"3", b"2")]
+    assert found == ["two", "more", "more", "two", None, "two"]
+    shapes.shape_of(raw(b"2"), "anew")
+    assert shape.head_of(raw(b"2"))[0] == "anew"
+    shape.clear()
+    assert shape.head_of(raw(b"2"))[0] is None

@@ -281,13 +281,12 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         out = self._out
         if not out:
             return False
+        self._out = []
         size, self._unwritten = self._unwritten, 0
         if size > JOINED and not (self._final and self._whole):
-            self._out = []
             self.transport.writelines(out)
             return True
         data = write.together(out)
-        out.clear()
         if self._final and self._whole:
             self._last_write(data)
         else:

@@ -158,13 +158,11 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
     def flush(self) -> None:
         out = self._out
         if out:
+            self._out = []
             if self._unwritten > JOINED:
-                self._out = []
                 self.transport.writelines(out)
             else:
-                data = write.together(out)
-                out.clear()
-                self.transport.write(data)
+                self.transport.write(write.together(out))
             self._unwritten = 0
         if self._ending and not self._sent:
             self._sent = True
