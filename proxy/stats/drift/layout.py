@@ -15,7 +15,7 @@ from proxy.contracts.observation import Tensor
 from proxy.stats.arrays import Floats
 from proxy.stats.drift.detector import Reference
 from proxy.stats.drift.features import Block, is_derived, names_of
-from proxy.stats.drift.profile import MAX_FEATURES, category_counts, number_bins, text_of
+from proxy.stats.drift.profile import MAX_FEATURES, bin_counts, category_counts, text_of
 from proxy.stats.selection import NOTHING, Selection
 
 CONTRACT_RULES = ("type", "range", "category", "missing", "absent", "unexpected")
@@ -147,7 +147,7 @@ class Layout:
 class _Numbers:
     """The number columns of one block, with edges and rules of their features as arrays (features of the block, …)."""
 
-    __slots__ = ("_columns", "_edges", "_highest", "_lowest", "_missing", "_offsets", "_places", "_required", "wrong")
+    __slots__ = ("_columns", "_edges", "_highest", "_lowest", "_places", "_required", "wrong")
 
     def __init__(self, reference: Reference, places: list[int]) -> None:
         numeric = [at for at, place in enumerate(places) if place >= 0 and reference.features[place].kind == "number"]
@@ -157,14 +157,12 @@ class _Numbers:
         self.wrong = [(at, place) for at, place in known if reference.features[place].kind != "number"]
         """Columns of this block that are categories in the profile, and their features."""
         chosen = [reference.features[place] for place in self._places]
-        self._missing = reference.bins - 1
         self._edges = np.full((len(chosen), max((len(f.edges) for f in chosen), default=0)), np.inf)
         for row, feature in zip(self._edges, chosen, strict=True):
             row[: len(feature.edges)] = feature.edges
         self._lowest = np.array([-np.inf if f.rules.minimum is None else f.rules.minimum for f in chosen])
         self._highest = np.array([np.inf if f.rules.maximum is None else f.rules.maximum for f in chosen])
         self._required = np.array([f.rules.required for f in chosen], dtype=np.bool_)
-        self._offsets = np.arange(len(chosen)) * reference.bins
 
     def measure(self, block: Floats, counts: Floats, violations: Floats) -> Any:
         """Adds the counts of `block` (rows, width) to `counts` (features, bins) and `violations` (features, rules).
@@ -177,9 +175,7 @@ class _Numbers:
         if not self._columns.size:
             return bad
         values = block if self._columns.size == block.shape[1] else block[:, self._columns]
-        bins = number_bins(values, self._edges, self._missing)
-        counted = np.bincount((bins + self._offsets).ravel(), minlength=self._columns.size * counts.shape[1])
-        counts[self._places] += counted.reshape(self._columns.size, counts.shape[1])
+        counts[self._places] += bin_counts(values, self._edges, counts.shape[1])
         for rule, broken in self._broken(values):
             violations[self._places, rule] += broken.sum(axis=0)
             bad |= broken.any(axis=1)

@@ -181,6 +181,31 @@ def number_bins(block: Floats, edges: Floats, missing: int) -> Any:
     return bins
 
 
+SORTED_ROWS = 128
+"""Rows of a block from which on its columns are sorted to be counted: that costs a microsecond a column besides."""
+
+
+def bin_counts(block: Floats, edges: Floats, bins: int) -> Floats:
+    """How many values of a block (rows, features) are in each of its `number_bins`, the last of which is missing; shape
+    (features, bins)."""
+    features = block.shape[1]
+    if len(block) < SORTED_ROWS:
+        places = number_bins(block, edges, bins - 1) + np.arange(features) * bins
+        few: Floats = np.bincount(places.ravel(), minlength=features * bins).reshape(features, bins).astype(np.float64)
+        return few
+    columns = np.array(block.T, order="C")
+    finite = np.isfinite(columns)
+    if not finite.all():
+        columns[~finite] = np.nan  # which is sorted behind all others
+    columns.sort(axis=1)
+    below = np.array([column.searchsorted(edge) for column, edge in zip(columns, edges, strict=True)], dtype=np.float64)
+    there = finite.sum(axis=1, dtype=np.float64)
+    counts = np.zeros((features, bins))
+    counts[:, : edges.shape[1] + 1] = np.diff(below, axis=1, prepend=0.0, append=there[:, None])
+    counts[:, -1] += len(block) - there
+    return counts
+
+
 def category_counts(column: Sequence[str | None], places: Mapping[str, int]) -> Any:
     """Counts by category, other and missing, shape (len(places) + 2,)."""
     other = len(places)

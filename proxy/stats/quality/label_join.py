@@ -206,7 +206,7 @@ class LabelJoin:
             known = first.block
             if any(each is None or each.block is not known or each.before is not None for each in before):
                 return False
-            if not known.packed or not self._fits(first, block, 0):
+            if not known.packed or known.route != block.route or not self._fits(first, block, 0):
                 return False
             requests.update(zip(ids, map(_Kept, repeat(block), places, before), strict=True))
         self._weigh(block.route, sum(block.weights))

@@ -35,19 +35,18 @@ wait."""
 class Scorer:
     """The label join of all routes, and a `Score` for each arm.
 
-        - `capacity`, `max_bytes`: requests whose predictions may wait for a label at a time
+    - `capacity`, `max_bytes`: requests whose predictions may wait for a label at a time
 
-        >>> from proxy.contracts.alike import AlikeLegs
-    from proxy.contracts.observation import Tensor
-        >>> scorer = Scorer()
-        >>> facts = {"exchange": 1, "request_id": "a", "route": "r", "version": "v1", "role": "primary", "share": 1.0}
-        >>> times = {"status": 200, "failure": "", "started": 0.0, "first_byte": 0.0, "total": 0.0}
-        >>> leg = Observation(**facts, **times, outputs=(Tensor("p", 1, 2, "number", [0.2, 0.8]),))
-        >>> scorer.update([leg], wait=60.0, now=0.0)
-        []
-        >>> outcome, labelled = scorer.on_label("a", 1, now=5.0)
-        >>> outcome, scorer.scores["r", "v1", "primary"].get("accuracy")
-        ('joined', 1.0)
+    >>> from proxy.contracts.observation import Tensor
+    >>> scorer = Scorer()
+    >>> facts = {"exchange": 1, "request_id": "a", "route": "r", "version": "v1", "role": "primary", "share": 1.0}
+    >>> times = {"status": 200, "failure": "", "started": 0.0, "first_byte": 0.0, "total": 0.0}
+    >>> leg = Observation(**facts, **times, outputs=(Tensor("p", 1, 2, "number", [0.2, 0.8]),))
+    >>> scorer.update([leg], wait=60.0, now=0.0)
+    []
+    >>> outcome, labelled = scorer.on_label("a", 1, now=5.0)
+    >>> outcome, scorer.scores["r", "v1", "primary"].get("accuracy")
+    ('joined', 1.0)
     """
 
     __slots__ = ("_bias", "labelled", "labels", "scores", "unscored")

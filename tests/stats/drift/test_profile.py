@@ -8,7 +8,9 @@ from proxy.stats.drift.edges import BIN_QUANTILES
 from proxy.stats.drift.profile import (
     MAX_CATEGORIES,
     MAX_FEATURES,
+    SORTED_ROWS,
     Profile,
+    bin_counts,
     category_counts,
     feature_of,
     number_bins,
@@ -33,6 +35,22 @@ def test_bins_against_numpy_digitize() -> None:
     assert (number_bins(block, edges, 9) == expected).all()
     block[::7, 1] = np.nan
     assert (number_bins(block, edges, 9)[::7, 1] == 9).all()
+
+
+@pytest.mark.parametrize("rows", [0, 5, SORTED_ROWS - 1, SORTED_ROWS, 512])
+@pytest.mark.parametrize("features", [1, 3])
+def test_counts_by_bin_are_those_of_the_bins(rows: int, features: int) -> None:
+    rng = np.random.default_rng(rows)
+    block = rng.standard_normal((rows, features)).round(1)
+    block[::7, 0], block[3::11, -1], block[4::13, -1] = np.nan, np.inf, -np.inf
+    edges = np.full((features, 6), np.inf)
+    edges[:, :5] = np.sort(rng.standard_normal((features, 5)).round(1), axis=1)
+    edges[0, 3:] = np.inf
+    before = block.copy()
+    bins = number_bins(block, edges, 9)
+    expected = [[(bins[:, at] == place).sum() for place in range(10)] for at in range(features)]
+    np.testing.assert_array_equal(bin_counts(block, edges, 10), expected)
+    np.testing.assert_array_equal(block, before)
 
 
 def test_few_distinct_values_have_few_bins() -> None:

@@ -32,5 +32,5 @@ def test_a_shape_has_the_reference_and_the_recent_rows() -> None:
     assert shape is not None and shape.live == [] and shape.reference == reference.features[0].shares
     detector.update(1000 * reference.shares, passed=1.0)
     shape = shape_of(detector, "x")
-    assert shape is not None and np.allclose(shape.live, shape.reference)
+    assert shape is not None and np.allclose(shape.live, shape.reference, atol=1e-6)
     assert shape_of(detector, "z") is None
