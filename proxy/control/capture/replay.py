@@ -21,6 +21,7 @@ from proxy.contracts.record import TICK_SECONDS, ArmTick, Tick
 from proxy.contracts.release import Verdict
 from proxy.contracts.settings import Settings
 from proxy.contracts.table import Protocol
+from proxy.control.capture.exchanges import is_unread
 from proxy.control.capture.format import Captured, LabelLine, arms_of
 from proxy.control.capture.labels import KnownLabels
 from proxy.control.engine import LOOK_SECONDS, Engine
@@ -102,7 +103,7 @@ class Rehearsal:
 
         alike: list[AlikeLegs] = []
         seen: list[Observation] = []
-        for source, watched in _by_source(leg for leg in legs if leg.route in sections).items():
+        for source, watched in _by_source(leg for leg in legs if leg.route in sections and not is_unread(leg)).items():
             read, odd = read_alike(watched, source, together)
             alike += [each for each, _ in read]
             for at in odd:

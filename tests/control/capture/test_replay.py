@@ -66,3 +66,15 @@ def test_what_was_picked_for_being_rare_is_no_evidence() -> None:
     assert rehearsal.acts == []
     assert sum(verdict.n for verdict in rehearsal.verdicts()["cancer"][:1]) < len(legs) / 10
     rehearsal.close()
+
+
+def test_messages_that_nobody_reads_are_not_read_here_either() -> None:
+    """A capture has such requests, so that they can be sent again; control takes none of them to statistics."""
+    rehearsal = Rehearsal(settings(replace(section(split=()), protocol="grpc")), 1000.0)
+    fields = b"content-type: application/grpc\r\n"
+    for path, read in (("/a.Service/Do", 0), ("/inference.GRPCInferenceService/ModelInfer", 1)):
+        facts = {"path": path, "request_fields": fields, "request": b"odd", "call": 0, "response": b"odd"}
+        leg = captured(record(route="cancer", version="v1", started=1000.0, **facts), (0, "a"), True)
+        rehearsal.observe([leg], 1001.0)
+        assert sum(rehearsal.board.content.analysed.values()) == read
+    rehearsal.close()
