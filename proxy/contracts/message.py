@@ -49,6 +49,7 @@ class RequestHead:
     - `timeout`: seconds from the head in which a client of gRPC wants its whole answer, inf: it has not said
     - `tunnel`: the client asks for a tunnel (a WebSocket), not for an answer
     - `trailers`: the client takes trailers with its answer (RFC 9110 §10.1.4)
+    - `unindexed`: no table of a peer may keep its fields (RFC 7541 §7.1.3), whatever becomes of them
     """
 
     __slots__ = (
@@ -66,6 +67,7 @@ class RequestHead:
         "timeout",
         "trailers",
         "tunnel",
+        "unindexed",
     )
 
     def __init__(self, method: bytes, authority: bytes, target: bytes, fields: bytes = b"") -> None:
@@ -75,7 +77,7 @@ class RequestHead:
         self.length: int | None = None
         self.timeout = inf
         self.request_id = self.hops = b""
-        self.streamed = self.shadowed = self.tunnel = self.trailers = False
+        self.streamed = self.shadowed = self.tunnel = self.trailers = self.unindexed = False
 
     def changed(self, target: bytes, fields: bytes) -> RequestHead:
         """The same head with another target and other fields."""
@@ -84,7 +86,7 @@ class RequestHead:
     def _copied(self, head: RequestHead) -> RequestHead:
         head.scheme, head.length, head.request_id, head.hops = self.scheme, self.length, self.request_id, self.hops
         head.streamed, head.shadowed, head.tunnel = self.streamed, self.shadowed, self.tunnel
-        head.trailers, head.timeout = self.trailers, self.timeout
+        head.trailers, head.timeout, head.unindexed = self.trailers, self.timeout, self.unindexed
         return head
 
     def field(self, name: bytes) -> bytes | None:
@@ -102,21 +104,22 @@ class ResponseHead:
     - `bodiless`: no body follows, whatever `length` says (answers to HEAD, 204, 304)
     - `request_id`: the value of x-request-id (also in `fields`), empty where the server gave none
     - `tunnel`: the server agrees to the tunnel that was asked for
+    - `unindexed`: no table of a peer may keep its fields (RFC 7541 §7.1.3)
     """
 
-    __slots__ = ("bodiless", "fields", "length", "request_id", "status", "tunnel")
+    __slots__ = ("bodiless", "fields", "length", "request_id", "status", "tunnel", "unindexed")
 
     def __init__(self, status: int, fields: bytes = b"") -> None:
         self.status, self.fields = status, fields
         self.length: int | None = None
         self.request_id = b""
-        self.bodiless = self.tunnel = False
+        self.bodiless = self.tunnel = self.unindexed = False
 
     def changed(self, fields: bytes, length: int | None) -> ResponseHead:
         """The same head with other fields, and another length of its body."""
         head = ResponseHead(self.status, fields)
         head.length, head.request_id = length, self.request_id
-        head.bodiless, head.tunnel = self.bodiless, self.tunnel
+        head.bodiless, head.tunnel, head.unindexed = self.bodiless, self.tunnel, self.unindexed
         return head
 
     @property

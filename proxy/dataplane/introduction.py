@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from proxy.contracts.message import RequestHead
 from proxy.contracts.table import Forwarded
+from proxy.http2.hpack_reader import NeverIndexed
 
 LISTS: Final[dict[Forwarded, bytes]] = {"none": b"", "x-forwarded": b"X-Forwarded-For", "forwarded": b"Forwarded"}
 """The field that the client is appended to."""
@@ -81,7 +82,8 @@ class Introduction:
     def trailers(self, fields: bytes) -> bytes:
         """A block of trailers without what only the proxy may say."""
         lines = [line for line in fields.split(b"\r\n")[:-1] if same_name(line) not in self._drop]
-        return b"\r\n".join([*lines, b""]) if lines else b""
+        kept = b"\r\n".join([*lines, b""]) if lines else b""
+        return NeverIndexed(kept) if type(fields) is NeverIndexed else kept
 
     def _fields(self, head: RequestHead) -> bytes:
         kept: list[bytes] = []

@@ -28,12 +28,12 @@ from proxy.http2.codes import (
     STREAM_CLOSED,
     Http2Error,
 )
-from proxy.http2.fields import FieldList
+from proxy.http2.fields import FieldGroup, FieldList
 from proxy.http2.frames import END_STREAM
 from proxy.http2.hpack_reader import HeaderBlock, HpackError, HpackReader, ListTooLarge
 from proxy.http2.inbound import ON_ITSELF, Http2Inbound
-from proxy.http2.outbound import AT_ONCE, Waiting
-from proxy.http2.stream import Http2Stream
+from proxy.http2.outbound import AT_ONCE
+from proxy.http2.stream import Http2Stream, Waiting
 
 FEW: Final = 16
 """Pieces of bodies that are handed over as they came, of what was read together."""
@@ -86,17 +86,18 @@ class Http2Engine(Http2Inbound):
 
     # calls
 
-    def request(self, fields: FieldList, ended: bool) -> int:
-        """Queues a request's head; returns the number of its stream. Only while `room`. Raises Http2Error where the
-        connection takes none any more."""
+    def request(self, fields: FieldList, ended: bool, group: FieldGroup | None = None) -> int:
+        """Queues a request's head: `group`, and `fields` behind it. Returns the number of its stream. Only while
+        `room`. Raises Http2Error where the connection takes none any more."""
         if self._dead or self._told or self._left_us or self._last >= MAX_STREAM_ID - 1:
             raise Http2Error(REFUSED_STREAM, "the connection takes no further stream")
         number = self._last = self._last + (2 if self._last else 1)
         stream = self._streams[number] = Http2Stream(number, self._window_of_streams)
         stream.begun, stream.ending = True, ended
-        stream.bare = (b":method", b"HEAD") in fields[:1]
+        first = fields if group is None else group.fields
+        stream.bare = bool(first) and first[0][1] == b"HEAD"
         self.open.add(number)
-        self._heads.append(Waiting(stream, fields, ended))
+        self._heads.append(Waiting(stream, fields, ended, group))
         return number
 
     # states

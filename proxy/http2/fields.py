@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from proxy.contracts.field_rules import HOP_BY_HOP
 from proxy.http2.hpack_reader import NeverIndexed
@@ -31,12 +31,20 @@ MAX_REMEMBERED_BYTES: Final = 2_048
 
 _remembered: dict[bytes, FieldList] = {}
 
-MAX_LINES: Final = 512
-"""Fields whose lines are remembered: most are said in each head, and those that are not do no harm."""
+_ID: Final = b"x-request-id: "
 
-MAX_LINE_BYTES: Final = 256
 
-_lines: dict[Any, bytes] = {}
+class FieldGroup:
+    """Fields that are said again and again, one after the other: one object, which never changes."""
+
+    __slots__ = ("fields",)
+
+    def __init__(self, fields: FieldList) -> None:
+        self.fields = fields
+
+
+_groups: dict[bytes, FieldGroup] = {}
+"""Of blocks."""
 
 
 def listed(block: bytes) -> FieldList:
@@ -60,19 +68,39 @@ def listed(block: bytes) -> FieldList:
     return fields
 
 
+def group_of(block: bytes) -> FieldGroup:
+    """The fields of a block that is said again and again."""
+    if type(block) is NeverIndexed or len(block) > MAX_REMEMBERED_BYTES:
+        return FieldGroup(listed(block))
+    group = _groups.get(block)
+    if group is None:
+        if len(_groups) >= MAX_REMEMBERED:
+            _groups.clear()
+        group = _groups[block] = FieldGroup(listed(block))
+    return group
+
+
+def added(block: bytes) -> FieldList:
+    """The fields of a block that this proxy adds to a head, as a list of its own. It mostly begins with an id, which is
+    another one each time."""
+    if block[: len(_ID)] != _ID:
+        return listed(block).copy()
+    end = block.index(b"\r\n", len(_ID))
+    fields: FieldList = [(b"x-request-id", block[len(_ID) : end])]
+    if len(block) > end + 2:
+        fields += listed(block[end + 2 :])
+    return fields
+
+
 def block_of(fields: FieldList) -> bytes:
     """The block of a list of fields, as it stands."""
-    pairs: Any = fields  # a pair that is only ever an `Any` is not made again
-    return b"".join([_lines.get(pair) or _line(pair) for pair in pairs])
-
-
-def _line(pair: Any) -> bytes:
-    line: bytes = b"".join((pair[0], b": ", pair[1], b"\r\n"))
-    if len(line) <= MAX_LINE_BYTES:
-        if len(_lines) >= MAX_LINES:
-            _lines.clear()
-        _lines[pair] = line
-    return line
+    parts: list[bytes] = []
+    for name, value in fields:
+        parts.append(name)
+        parts.append(b": ")
+        parts.append(value)
+        parts.append(b"\r\n")
+    return b"".join(parts)
 
 
 def size_of(fields: tuple[tuple[bytes, bytes], ...]) -> int:

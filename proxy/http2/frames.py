@@ -53,9 +53,21 @@ def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
     return begun(len(payload), kind, flags) + stream.to_bytes(4, "big") + payload
 
 
+MAX_REMEMBERED: Final = 2_048
+"""Beginnings of frames that are remembered: most frames are as long as one before."""
+
+_begun: dict[int, bytes] = {}
+
+
 def begun(length: int, kind: int, flags: int) -> bytes:
     """The first bytes of a frame; the number of its stream stands behind them."""
-    return (length << 16 | kind << 8 | flags).to_bytes(5, "big")
+    said = length << 16 | kind << 8 | flags
+    known = _begun.get(said)
+    if known is None:
+        if len(_begun) >= MAX_REMEMBERED:
+            _begun.clear()
+        known = _begun[said] = said.to_bytes(5, "big")
+    return known
 
 
 def settings_frame(settings: dict[int, int]) -> bytes:

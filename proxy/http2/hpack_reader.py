@@ -38,7 +38,9 @@ _KINDS: Final[dict[bytes, int]] = {
 }
 _FORBIDDEN: Final = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
 _NAME: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-_VALUE: Final = bytes([9, *range(32, 127), *range(128, 256)])
+_UNFIT: Final = bytes([at == 127 or (at < 32 and at != 9) for at in range(256)])
+"""What each byte of a value becomes, 1 where it has no place there."""
+
 _PATH: Final = bytes([*range(33, 127), *range(128, 256)])
 _BLANK: Final = b" \t"
 _MOST_DIGITS: Final = 19
@@ -86,7 +88,7 @@ def kind_of(name: bytes, value: bytes) -> int:
             if len(_names) >= MAX_NAMES:
                 _names.clear()
             _names[name] = kind
-    if value.translate(None, _VALUE):
+    if b"\1" in value.translate(_UNFIT):
         return BAD
     if value and (value[0] in _BLANK or value[-1] in _BLANK):
         return BAD
@@ -138,6 +140,7 @@ class HeaderBlock:
     - `fields`: pairs of name and value; `size`: bytes of them (RFC 9113 §6.5.2)
     - `seen`: kinds of fields that are there; `bad`: one breaks a rule, or they stand in no order; `hosts`: there are
       several Host fields, which is none of a request's
+    - `never`: no table may keep one of its values (RFC 7541 §7.1.3)
     - `made`: what somebody has made of it, and `made_for`: for what (0: nothing was): equal blocks are one object
     - `length`: that of the body, -1: none was told; `method`, `status`, `path`, `scheme`: of those pseudo-fields
     """
@@ -150,6 +153,7 @@ class HeaderBlock:
         "made",
         "made_for",
         "method",
+        "never",
         "path",
         "regular",
         "scheme",
@@ -163,7 +167,7 @@ class HeaderBlock:
         self.made: Any = None
         self.made_for = 0
         self.size = self.seen = self.status = 0
-        self.bad = self.hosts = self.regular = False
+        self.bad = self.hosts = self.regular = self.never = False
         self.length = -1
         self.method = self.path = self.scheme = b""
 
@@ -271,7 +275,12 @@ class HpackReader:
                     raise HpackError("the size of the table is changed within a block")
                 self._resize(self._integer(5))
                 continue
-            entry = self._entry(self._integer(7)) if first & 0x80 else self._literal(first)
+            if first & 0x80:
+                entry = self._entry(self._integer(7))
+            else:
+                entry = self._literal(first)
+                if first & 0xF0 == 0x10:
+                    block.never = True
             size += entry.size
             if size > most_bytes or len(fields) >= self._most:
                 if not self._lenient:

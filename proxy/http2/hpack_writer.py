@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from proxy.http2.fields import FieldList
+from proxy.http2.fields import FieldGroup, FieldList
 from proxy.http2.hpack_reader import NeverIndexed
 from proxy.http2.hpack_table import OVERHEAD, STATIC, TABLE
 from proxy.http2.indexing import is_shared
@@ -22,6 +22,12 @@ MAX_NAMES: Final = 64
 
 MAX_NAME: Final = 64
 """Bytes of a name that is remembered, or enters the table: clients choose names."""
+
+MAX_GROUPS: Final = 64
+"""Groups of fields of a connection of which it is remembered how they are written, each of no more than so many bytes:
+"""
+
+MAX_GROUP: Final = 1_024
 
 MAX_VALUE: Final = 256
 """Bytes of a value that may enter the table."""
@@ -83,7 +89,7 @@ MAX_PREFIXES: Final = 512
 class HpackWriter:
     """The encoder of one direction of a connection."""
 
-    __slots__ = ("_before", "_entered", "_last", "_limit", "_missed", "_places", "_size")
+    __slots__ = ("_before", "_entered", "_groups", "_last", "_limit", "_may_enter", "_missed", "_places", "_size")
 
     def __init__(self) -> None:
         self._places: dict[Any, int] = {}
@@ -91,6 +97,8 @@ class HpackWriter:
         self._limit = TABLE
         self._last: dict[bytes, bytes] = {}
         self._before = b""  # what has to be said of the table first
+        self._groups: dict[FieldGroup, bytes] = {}  # how they are written while the table is as it is
+        self._may_enter = False  # a field was written that may enter the table when it is said again
 
     def resize(self, limit: int) -> None:
         """The peer keeps a table of so many bytes at most."""
@@ -99,18 +107,39 @@ class HpackWriter:
 
     def _begin(self) -> None:
         self._places.clear()
+        self._groups.clear()
         self._last.clear()
         self._entered = self._size = self._missed = 0
         self._before = _EMPTIED + (integer(0x20, 5, self._limit) if self._limit else b"")
 
-    def write(self, fields: FieldList) -> bytes:
-        """The block of a list of fields. What is written has to be sent, in this order."""
+    def write(self, fields: FieldList, group: FieldGroup | None = None) -> bytes:
+        """The block of a list of fields, behind those of a group. What is written has to be sent, in this order."""
         if self._missed > MISSES:
             self._begin()
         parts: list[bytes] = []
         if self._before:
             parts.append(self._before)
             self._before = b""
+        if group is not None:
+            known = self._groups.get(group)
+            parts.append(self._write_group(group) if known is None else known)
+        if fields:
+            self._write(fields, parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _write_group(self, group: FieldGroup) -> bytes:
+        """Writes a group, and remembers how where it will be written so again."""
+        parts: list[bytes] = []
+        entered, self._may_enter = self._entered, False
+        self._write(group.fields, parts)
+        block = b"".join(parts)
+        if not self._may_enter and self._entered == entered and len(block) <= MAX_GROUP:
+            if len(self._groups) >= MAX_GROUPS:
+                self._groups.clear()
+            self._groups[group] = block
+        return block
+
+    def _write(self, fields: FieldList, parts: list[bytes]) -> None:
         places = self._places
         pairs: list[Any] = fields
         for pair in pairs:
@@ -122,7 +151,6 @@ class HpackWriter:
                 parts.append(known)
             else:
                 parts.append(_INDEXED[len(STATIC) + self._entered - place])
-        return b"".join(parts)
 
     def _literal(self, pair: Any, parts: list[bytes]) -> None:
         name: bytes = pair[0]
@@ -133,6 +161,7 @@ class HpackWriter:
         elif self._is_kept(name, value):
             self._places[(name, value)] = self._entered
             self._entered += 1
+            self._groups.clear()  # all places have moved
             self._size += len(name) + size + OVERHEAD
             parts.append(_prefix(_KEPT, name))
         else:
@@ -148,9 +177,11 @@ class HpackWriter:
             if len(last) >= MAX_NAMES and name not in last:
                 last.clear()
             last[name] = value
+            self._may_enter = True
             return False
         if self._size + len(name) + len(value) + OVERHEAD > self._limit:
             self._missed += 1
+            self._may_enter = True
             return False
         return True
 

@@ -14,7 +14,7 @@ from typing import Final
 from proxy.contracts.compiler import mypyc_attr
 from proxy.http2.bounds import CONNECTION_WINDOW, DEFAULT_WINDOW, UNBOUNDED_FIELDS, UNKNOWN_STREAMS, WINDOW, Http2Bounds
 from proxy.http2.codes import NO_ERROR
-from proxy.http2.fields import FieldList
+from proxy.http2.fields import FieldGroup, FieldList
 from proxy.http2.frames import (
     DATA,
     ENABLE_PUSH,
@@ -34,7 +34,7 @@ from proxy.http2.frames import (
     settings_frame,
 )
 from proxy.http2.hpack_writer import HpackWriter
-from proxy.http2.stream import Http2Stream
+from proxy.http2.stream import Http2Stream, Waiting
 
 MOST: Final = 256 * 1024
 """Bytes that are taken at a time: a socket that does not take them all holds no more."""
@@ -46,15 +46,6 @@ FEW_STARVED: Final = 16
 """Streams that wait for the window of the connection, and are not looked through for those that are over."""
 
 _LAST_OF_ALL: Final = (2**31 - 1).to_bytes(4, "big")
-
-
-class Waiting:
-    """A head that was said and not taken."""
-
-    __slots__ = ("ended", "fields", "stream")
-
-    def __init__(self, stream: Http2Stream, fields: FieldList, ended: bool) -> None:
-        self.stream, self.fields, self.ended = stream, fields, ended
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -124,12 +115,13 @@ class Http2Outbound:
 
     # calls
 
-    def respond(self, stream: int, fields: FieldList, ended: bool) -> None:
-        """Queues an answer's head. Nothing happens where the stream has ended, likewise below."""
+    def respond(self, stream: int, fields: FieldList, ended: bool, group: FieldGroup | None = None) -> None:
+        """Queues an answer's head: `group`, and `fields` behind it. Nothing happens where the stream has ended,
+        likewise below."""
         found = self._streams.get(stream)
         if found is not None and not found.begun:
             found.begun, found.ending = True, ended
-            self._heads.append(Waiting(found, fields, ended))
+            self._heads.append(Waiting(found, fields, ended, group))
 
     def interim(self, stream: int, fields: FieldList) -> None:
         """Queues an interim answer's head (1xx)."""
@@ -150,12 +142,12 @@ class Http2Outbound:
         if not found.ready and (data or ended):
             self._queue(found)
 
-    def trailers(self, stream: int, fields: FieldList) -> None:
-        """Queues the fields after the body, which end it."""
+    def trailers(self, stream: int, fields: FieldList, group: FieldGroup | None = None) -> None:
+        """Queues the fields after the body, which end it; `group` stands before them."""
         found = self._streams.get(stream)
         if found is None or found.ending:
             return
-        found.trailers, found.ending = fields, True
+        found.trailers, found.group, found.ending = fields, group, True
         if not found.ready:
             self._queue(found)
 
@@ -309,7 +301,7 @@ class Http2Outbound:
             stream = each.stream
             if stream.closed:
                 continue
-            block = self._encoder.write(each.fields)
+            block = self._encoder.write(each.fields, each.group)
             parts.append(headers_frames(block, END_STREAM if each.ended else 0, stream.named))
             if each.ended:
                 self._finish(stream)
@@ -353,7 +345,8 @@ class Http2Outbound:
         stream.ready = False
         if stream.ending:
             if stream.trailers is not None:
-                parts.append(headers_frames(self._encoder.write(stream.trailers), END_STREAM, stream.named))
+                block = self._encoder.write(stream.trailers, stream.group)
+                parts.append(headers_frames(block, END_STREAM, stream.named))
             self._finish(stream)
         return size
 

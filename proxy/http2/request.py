@@ -26,7 +26,7 @@ from proxy.contracts.field_rules import (
 from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.message import RequestHead
 from proxy.http2.bounds import Http2Bounds
-from proxy.http2.fields import COLON, FieldList, block_of, listed, size_of
+from proxy.http2.fields import COLON, FieldGroup, FieldList, added, block_of, listed, size_of
 from proxy.http2.hpack_reader import HeaderBlock, NeverIndexed
 from proxy.http2.timeout import seconds_of, written
 
@@ -67,23 +67,21 @@ class Http2RequestHead(RequestHead):
 
     - `expects`: its client waits for a word before it sends the body
     - `listed`: its fields as the list that HTTP/2 carries; None: nobody has made it
-    - `call`: it is one of gRPC
+    - `call`: it is one of gRPC; `repeats`: a block of equal bytes has come before, and it stands for both
     """
 
-    __slots__ = ("call", "expects", "listed")
+    __slots__ = ("call", "expects", "listed", "repeats")
 
     def __init__(self, method: bytes, authority: bytes, target: bytes, fields: bytes = b"") -> None:
         super().__init__(method, authority, target, fields)
-        self.expects = self.call = False
+        self.expects = self.call = self.repeats = False
         self.listed: FieldList | None = None
-
-    def changed(self, target: bytes, fields: bytes) -> RequestHead:
-        return super().changed(target, _as_kept(self.listed or [], fields))
 
 
 _WHOLE: Final = 1
 _BEGUN: Final = 2
-"""What a head is made for: nothing stands behind it, or something does."""
+_TRAILERS: Final = -1
+"""What a block is made for: a head behind which nothing stands, or something does; trailers of an answer."""
 
 
 def request_of(block: HeaderBlock, ended: bool, bounds: Http2Bounds) -> Http2RequestHead:
@@ -91,8 +89,10 @@ def request_of(block: HeaderBlock, ended: bool, bounds: Http2Bounds) -> Http2Req
     made_for = _WHOLE if ended else _BEGUN
     if block.made_for == made_for:
         made: Http2RequestHead = block.made
+        made.repeats = True
         return made
     head = read_request(block.fields, ended, bounds)
+    head.unindexed = block.never
     block.made, block.made_for = head, made_for
     return head
 
@@ -229,44 +229,67 @@ def _take_host(head: RequestHead, hosts: FieldList) -> None:
         _remember(_clean_hosts, head.authority)
 
 
-def write_request(
-    head: RequestHead, base_path: bytes, authority: bytes, extra: bytes, length: int, left: float = inf
-) -> FieldList:
-    """The fields of a request for a model server: `base_path` before the target, `extra` as a block of more fields.
-
-    - `length`: the whole body of so many bytes is at hand, whatever the head announces; -1: as it announces
-    - `left`: seconds that the call has left, inf: nobody has said
-    """
+def begun_request(head: RequestHead, base_path: bytes, authority: bytes) -> FieldGroup:
+    """What a request for a model server begins with, the same for each request with this head: `base_path` stands
+    before its target."""
     fields: FieldList = [
         (b":method", head.method),
         (b":scheme", head.scheme),
         (b":path", base_path + head.target),
         (b":authority", authority),
     ]
+    fields += fields_of(head)
+    if head.trailers:
+        fields.append(_TE_TRAILERS)
+    return FieldGroup(fields)
+
+
+def fields_of(head: RequestHead) -> FieldList:
+    """The fields that a head passes on."""
     passed = head.listed if isinstance(head, Http2RequestHead) else None
-    fields += listed(head.fields) if passed is None else passed
-    if extra:
-        fields += listed(extra)
+    if passed is not None:
+        return passed
+    return listed(NeverIndexed(head.fields) if head.unindexed else head.fields)
+
+
+def rest_of_request(head: RequestHead, extra: bytes, length: int, left: float = inf) -> FieldList:
+    """The fields of one request alone: `extra` as a block of more fields.
+
+    - `length`: the whole body of so many bytes is at hand, whatever the head announces; -1: as it announces
+    - `left`: seconds that the call has left, inf: nobody has said
+    """
+    fields = added(extra) if extra else []
     size = head.length if length < 0 else length
     if size is not None and not (head.length is None and size == 0):
         fields.append((b"content-length", b"%d" % size))
-    if head.trailers:
-        fields.append(_TE_TRAILERS)
     if left < inf:
         fields.append((TIMEOUT, written(left)))
     return fields
 
 
+def write_request(
+    head: RequestHead, base_path: bytes, authority: bytes, extra: bytes, length: int, left: float = inf
+) -> FieldList:
+    """All fields of a request for a model server."""
+    return begun_request(head, base_path, authority).fields + rest_of_request(head, extra, length, left)
+
+
 def trailers_of(fields: tuple[tuple[bytes, bytes], ...], without: frozenset[bytes] = NO_TRAILERS) -> bytes:
     """Trailers as a block; pseudo-fields, and those that are not allowed there, are left out. Where no table may keep
     one of them it may keep none: a block does not tell them apart."""
-    kept = [field for field in fields if field[0][:1] != b":" and field[0] not in without]
-    return _as_kept(kept, block_of(kept))
+    kept: FieldList = []
+    never = False
+    for name, value in fields:
+        if name[0] != COLON and name not in without:
+            kept.append((name, value))
+            never = never or type(value) is NeverIndexed
+    block = block_of(kept)
+    return NeverIndexed(block) if never else block
 
 
-def _as_kept(fields: FieldList, block: bytes) -> bytes:
-    """The block of such fields, or one made of it, as one that no table may keep where that holds of one of them."""
-    for _, value in fields:
-        if type(value) is NeverIndexed:
-            return NeverIndexed(block)
-    return block
+def answer_trailers(block: HeaderBlock) -> bytes:
+    """Trailers of an answer as a block of lines; those of equal blocks of a connection are one object."""
+    if block.made_for != _TRAILERS:
+        block.made, block.made_for = trailers_of(block.fields, NO_ANSWER_TRAILERS), _TRAILERS
+    made: bytes = block.made
+    return made

@@ -7,8 +7,8 @@ from typing import Any, Final
 from proxy.contracts.field_rules import RESPONSE_SPECIAL, content_length
 from proxy.contracts.grpc_status import OK, code_of, joined_status
 from proxy.contracts.message import ResponseHead
-from proxy.http2.fields import FieldList, block_of, listed
-from proxy.http2.hpack_reader import HeaderBlock
+from proxy.http2.fields import FieldGroup, FieldList, added, block_of, listed
+from proxy.http2.hpack_reader import HeaderBlock, NeverIndexed
 
 MAX_FIELDS: Final = 256
 """Fields of an answer's head, as in HTTP/1.1."""
@@ -32,14 +32,17 @@ class Http2ResponseHead(ResponseHead):
 
     - `listed`: its fields as the list that HTTP/2 carries
     - `alone`: nothing follows it, and it told no length: its fields are also trailers (`Trailers-Only` of gRPC)
+    - `group`: what answers with this head begin with, of the version in `group_of`; None: nobody has made it
     """
 
-    __slots__ = ("alone", "listed")
+    __slots__ = ("alone", "group", "group_of", "listed")
 
     def __init__(self, status: int, fields: bytes = b"") -> None:
         super().__init__(status, fields)
         self.alone = False
         self.listed: FieldList | None = None
+        self.group: FieldGroup | None = None
+        self.group_of = b""
 
 
 def response_of(block: HeaderBlock, ended: bool, no_body: bool) -> Http2ResponseHead:
@@ -49,6 +52,7 @@ def response_of(block: HeaderBlock, ended: bool, no_body: bool) -> Http2Response
         made: Http2ResponseHead = block.made
         return made
     head = read_response(block.fields, ended, no_body)
+    head.unindexed = block.never
     block.made, block.made_for = head, made_for
     return head
 
@@ -87,18 +91,29 @@ def read_response(fields: tuple[tuple[bytes, bytes], ...], ended: bool, no_body:
     return head
 
 
-def write_response(head: ResponseHead, version: bytes, extra: bytes) -> FieldList:
-    """The fields of an answer for a client; `version` and `extra` are blocks of more fields."""
-    fields: FieldList = [(b":status", b"%d" % head.status)]
+def begun_response(head: ResponseHead, version: bytes) -> FieldGroup:
+    """What an answer for a client begins with, the same for each answer with this head; `version` is a block of more
+    fields."""
     own = head if isinstance(head, Http2ResponseHead) else None
+    if own is not None and own.group is not None and own.group_of == version:
+        return own.group
+    fields: FieldList = [(b":status", b"%d" % head.status)]
     passed = None if own is None else own.listed
-    fields += listed(head.fields) if passed is None else passed
+    if passed is None:
+        passed = listed(NeverIndexed(head.fields) if head.unindexed else head.fields)
+    fields += passed
     fields += listed(version)
-    if extra:
-        fields += listed(extra)
     if head.length is not None and not (own is not None and own.alone):
         fields.append((b"content-length", b"%d" % head.length))
-    return fields
+    group = FieldGroup(fields)
+    if own is not None:
+        own.group, own.group_of = group, version
+    return group
+
+
+def write_response(head: ResponseHead, version: bytes, extra: bytes) -> FieldList:
+    """All fields of an answer for a client; `version` and `extra` are blocks of more fields."""
+    return begun_response(head, version).fields + (added(extra) if extra else [])
 
 
 def call_end(fields: tuple[tuple[bytes, bytes], ...], status: int) -> tuple[int, bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from proxy.http2.bounds import WINDOW
-from proxy.http2.fields import FieldList
+from proxy.http2.fields import FieldGroup, FieldList
 
 
 class Http2Stream:
@@ -14,7 +14,7 @@ class Http2Stream:
       back; `padding`: those that nobody has to pass on; `given`: those that were given back, which it does not know yet
     - `announced`: the length of the body that comes, -1: not told; `came`: what has come of it
     - `heard`: the head has come; `whole`: the other side has ended
-    - `pieces`, of `queued` bytes in all, `trailers`: what waits; `ending`: nothing more is to be said
+    - `pieces`, of `queued` bytes in all, `trailers` behind their `group`: what waits; `ending`: no more is to be said
     - `begun`, `done`: our first and our last frame were written; `ready`: in the queue of those that have something
     - `bare`: an answer to HEAD, whose length is not that of a body; `closed`: it is over
     """
@@ -29,6 +29,7 @@ class Http2Stream:
         "done",
         "ending",
         "given",
+        "group",
         "heard",
         "left",
         "named",
@@ -52,6 +53,7 @@ class Http2Stream:
         self.ready = self.closed = self.bare = False
         self.pieces: list[bytes] = []
         self.trailers: FieldList | None = None
+        self.group: FieldGroup | None = None
 
     def piece(self, size: int) -> bytes:
         """The next `size` bytes of those that wait."""
@@ -86,5 +88,14 @@ class Http2Stream:
     def forget(self) -> int:
         """It is over. Returns how many bytes had waited."""
         self.closed, count, self.queued = True, self.queued, 0
-        self.pieces, self._at, self.trailers = [], 0, None
+        self.pieces, self._at, self.trailers, self.group = [], 0, None, None
         return count
+
+
+class Waiting:
+    """A head that was said and not taken."""
+
+    __slots__ = ("ended", "fields", "group", "stream")
+
+    def __init__(self, stream: Http2Stream, fields: FieldList, ended: bool, group: FieldGroup | None = None) -> None:
+        self.stream, self.fields, self.ended, self.group = stream, fields, ended, group

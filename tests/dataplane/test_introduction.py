@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from proxy.contracts.table import Forwarded
 from proxy.dataplane.introduction import Introduction, address_of, same_name
 from proxy.http1.request_head import Http1RequestHead
+from proxy.http2.hpack_reader import NeverIndexed
 
 WHO = b"x-client-identity"
 
@@ -89,3 +90,10 @@ def test_a_head_that_comes_again_is_made_once() -> None:
 )
 def test_an_address_is_written_as_others_write_it(peername: object, address: bytes) -> None:
     assert address_of(peername) == address
+
+
+def test_trailers_that_no_table_may_keep_stay_so() -> None:
+    who = Introduction("none", frozenset((b"x-who",)), b"::1", b"http", b"")
+    assert type(who.trailers(NeverIndexed(b"x-sum: 1\r\nX_Who: me\r\n"))) is NeverIndexed
+    assert who.trailers(NeverIndexed(b"x-sum: 1\r\nX_Who: me\r\n")) == b"x-sum: 1\r\n"
+    assert type(who.trailers(b"x-sum: 1\r\n")) is bytes

@@ -6,7 +6,17 @@ from hyperframe import frame as frames
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.http2.frames import END_HEADERS, END_STREAM, FRAME_SIZE, frame, headers_frames, settings_frame
+from proxy.http2.frames import (
+    END_HEADERS,
+    END_STREAM,
+    FRAME_SIZE,
+    MAX_REMEMBERED,
+    _begun,
+    begun,
+    frame,
+    headers_frames,
+    settings_frame,
+)
 
 
 @given(st.integers(0, 255), st.integers(0, 255), st.integers(0, 2**31 - 1), st.binary(max_size=20))
@@ -35,3 +45,9 @@ def test_a_block_is_cut_into_frames_of_which_the_last_one_says_so(size: int) -> 
     assert kinds == [1] + [9] * (len(kinds) - 1)
     assert flags[0] & END_STREAM and flags[-1] & END_HEADERS
     assert not any(each & END_HEADERS for each in flags[:-1])
+
+
+def test_beginnings_that_are_remembered_are_bounded() -> None:
+    for length in range(2 * MAX_REMEMBERED):
+        assert begun(length, 1, 4) == length.to_bytes(3, "big") + b"\1\4"
+    assert len(_begun) <= MAX_REMEMBERED

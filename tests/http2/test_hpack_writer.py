@@ -6,9 +6,10 @@ from hpack import Decoder, NeverIndexedHeaderTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.http2.fields import FieldGroup
 from proxy.http2.hpack_reader import HpackReader, NeverIndexed
 from proxy.http2.hpack_table import TABLE
-from proxy.http2.hpack_writer import MAX_NAME, MAX_NAMES, MISSES, SECRET, HpackWriter, _prefixes
+from proxy.http2.hpack_writer import MAX_GROUPS, MAX_NAME, MAX_NAMES, MISSES, SECRET, HpackWriter, _prefixes
 
 Fields = list[tuple[bytes, bytes]]
 names = st.one_of(
@@ -31,6 +32,37 @@ def test_every_list_arrives_whatever_the_peers_table_is(said: list[tuple[Fields,
             assert [tuple(each) for each in decoder.decode(written, raw=True)] == fields
             assert reader.read(written).fields == tuple(fields)
         assert decoder.header_table.maxsize <= TABLE
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), lists, st.sampled_from([None, None, None, 0, 300, TABLE])), max_size=24))
+def test_groups_arrive_as_their_fields_do_whatever_becomes_of_the_table(
+    said: list[tuple[int, Fields, int | None]],
+) -> None:
+    writer, plain, reader = HpackWriter(), HpackWriter(), HpackReader(1_000, 1_000_000)
+    groups = [FieldGroup(fields) for _, fields, _ in said[:4]] or [FieldGroup([])]
+    for number, fields, size in said:
+        if size is not None:
+            writer.resize(size)
+            plain.resize(size)
+        group = groups[number % len(groups)]
+        written = writer.write(fields, group)
+        assert reader.read(written).fields == (*group.fields, *fields)
+        assert written == plain.write(group.fields + fields)
+
+
+def test_a_group_is_written_once_while_the_table_is_as_it_is() -> None:
+    writer, group = HpackWriter(), FieldGroup([(b":method", b"POST"), (b"x-user", b"7"), (b"cookie", b"secret")])
+    for _ in range(2):
+        writer.write([], group)
+        assert not writer._groups  # x-user has yet to enter the table, and has entered it
+    before = writer.write([], group)
+    assert writer._groups == {group: before}
+    for _ in range(2):
+        writer.write([(b"x-other", b"1")], group)
+    assert not writer._groups  # its places have moved
+    for _ in range(2 * MAX_GROUPS):
+        writer.write([], FieldGroup([(b":method", b"GET")]))
+    assert len(writer._groups) <= MAX_GROUPS
 
 
 def test_what_is_said_again_is_a_byte_each() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hpack import Encoder
+from hpack import Encoder, HeaderTuple, NeverIndexedHeaderTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +17,7 @@ from proxy.http2.request import (
     MAX_REMEMBERED,
     Http2RequestError,
     Http2RequestHead,
+    answer_trailers,
     read_request,
     request_of,
     trailers_of,
@@ -53,6 +54,14 @@ def test_a_head_is_neutral() -> None:
     )
     assert head.fields == b"content-type: application/grpc\r\nx-request-id: r1\r\n"
     assert (head.request_id, head.trailers, head.streamed, head.length) == (b"r1", True, True, None)
+
+
+def test_a_field_that_reads_like_one_of_ours_is_dropped_and_other_underscores_stay() -> None:
+    names = (b"content_length", b"x_request_id", b"x-penumbra_shadow", b"transfer_encoding", b"http2-settings")
+    head = read(*((name, b"1") for name in names), (b"user_id", b"7"))
+    assert head.fields == b"user_id: 7\r\n"
+    assert (head.length, head.request_id, head.shadowed) == (None, b"", False)
+    assert trailers_of(((b"x_request_id", b"1"), (b"user_id", b"7"))) == b"user_id: 7\r\n"
 
 
 def test_the_end_of_a_stream_and_a_length_say_what_follows() -> None:
@@ -175,16 +184,25 @@ def test_trailers_that_no_table_may_keep_are_written_so_again() -> None:
     assert [type(value) for _, value in listed(kept)] == [bytes] * 2
 
 
-def test_a_head_with_other_fields_is_kept_by_no_table_where_one_of_its_own_is_not() -> None:
-    for token, kind in ((b"secret", bytes), (NeverIndexed(b"secret"), NeverIndexed)):
-        fields = (
-            (b":method", b"GET"),
-            (b":scheme", b"http"),
-            (b":path", b"/"),
-            (b":authority", b"a"),
-            (b"x-key", token),
-        )
-        head = request_module.read_request(fields, True, Http2Bounds())
-        said = head.changed(b"/b", head.fields + b"X-Forwarded-For: ::1\r\n")
-        written = request_module.write_request(said, b"", b"a", b"", -1)
-        assert [(name, type(value)) for name, value in written[4:]] == [(b"x-key", kind), (b"x-forwarded-for", kind)]
+@pytest.mark.parametrize("times", [0, 1, 2])
+@pytest.mark.parametrize("never", [False, True])
+def test_a_head_that_was_changed_is_kept_by_no_table_where_one_of_its_fields_is_not(never: bool, times: int) -> None:
+    encoder, reader = Encoder(), HpackReader(100, 10_000)
+    token = (NeverIndexedHeaderTuple if never else HeaderTuple)(b"x-key", b"secret")
+    for _ in range(3):
+        head: RequestHead = request_of(reader.read(encoder.encode([*BASE, token])), True, Http2Bounds())
+        for _ in range(times):
+            head = head.changed(b"/b", head.fields + b"X-More: 1\r\n")
+        written = request_module.write_request(head, b"", b"a", b"", -1)
+        kinds = {name: type(value) for name, value in written}
+        assert (kinds[b"x-key"] is NeverIndexed) == never
+        if times:
+            assert (kinds[b"x-more"] is NeverIndexed) == never
+
+
+def test_trailers_of_an_answer_are_one_object_for_equal_blocks_and_may_say_what_those_of_a_request_may_not() -> None:
+    fields = [(b"grpc-status", b"0"), (b"retry-after", b"1"), (b"x-penumbra-version", b"forged"), (b"te", b"trailers")]
+    block = HpackReader(100, 10_000).read(Encoder().encode(fields))
+    assert answer_trailers(block) == b"grpc-status: 0\r\nretry-after: 1\r\n"
+    assert answer_trailers(block) is answer_trailers(block)
+    assert trailers_of(block.fields) == b"grpc-status: 0\r\n"

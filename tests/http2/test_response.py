@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from hpack import Encoder
+from hpack import Encoder, HeaderTuple, NeverIndexedHeaderTuple
 
 from proxy.contracts.message import ResponseHead
-from proxy.http2.hpack_reader import HpackReader
-from proxy.http2.response import NO_STATUS, Http2ResponseError, call_end, read_response, response_of, write_response
+from proxy.http2.hpack_reader import HpackReader, NeverIndexed
+from proxy.http2.response import (
+    NO_STATUS,
+    Http2ResponseError,
+    begun_response,
+    call_end,
+    read_response,
+    response_of,
+    write_response,
+)
 
 Fields = tuple[tuple[bytes, bytes], ...]
 OK: Fields = ((b":status", b"200"),)
@@ -59,8 +67,8 @@ def test_a_head_is_written_for_a_client() -> None:
         (b":status", b"200"),
         (b"content-type", b"text/plain"),
         (b"x-penumbra-version", b"v2"),
-        (b"x-request-id", b"r"),
         (b"content-length", b"3"),
+        (b"x-request-id", b"r"),
     ]
     assert write_response(ResponseHead(204), b"", b"") == [(b":status", b"204")]
 
@@ -87,3 +95,23 @@ def test_the_head_of_a_block_that_comes_again_is_the_same_for_the_same_question(
 )
 def test_a_call_ends_as_the_fields_behind_its_answer_say(fields: Fields, status: int, end: tuple[int, bytes]) -> None:
     assert call_end(fields, status) == end
+
+
+@pytest.mark.parametrize("times", [0, 1, 2])
+@pytest.mark.parametrize("never", [False, True])
+def test_an_answer_that_was_changed_is_kept_by_no_table_where_one_of_its_fields_is_not(never: bool, times: int) -> None:
+    token = (NeverIndexedHeaderTuple if never else HeaderTuple)(b"x-key", b"secret")
+    head: ResponseHead = response_of(HpackReader(100, 10_000).read(Encoder().encode([*OK, token])), False, False)
+    for _ in range(times):
+        head = head.changed(head.fields, 7)
+    kinds = {name: type(value) for name, value in write_response(head, b"", b"")}
+    assert (kinds[b"x-key"] is NeverIndexed) == never
+
+
+def test_what_answers_begin_with_is_one_object_for_a_version() -> None:
+    head = read_response((*OK, (b"server", b"m")), ended=False, no_body=False)
+    group = begun_response(head, b"x-penumbra-version: v1\r\n")
+    assert begun_response(head, b"x-penumbra-version: v1\r\n") is group
+    other = begun_response(head, b"x-penumbra-version: v2\r\n")
+    assert other.fields == [*OK, (b"server", b"m"), (b"x-penumbra-version", b"v2")]
+    assert group.fields[2] == (b"x-penumbra-version", b"v1")

@@ -20,9 +20,9 @@ from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.h2.connection import Http2Connection, Waiter
 from proxy.dataplane.unexpected import unexpected
 from proxy.http2.codes import CANCEL, INTERNAL_ERROR, NO_ERROR
-from proxy.http2.fields import MOST_GROWTH, FieldList, listed, size_of
+from proxy.http2.fields import MOST_GROWTH, FieldGroup, FieldList, added, group_of, listed, size_of
 from proxy.http2.problem import problem_body
-from proxy.http2.response import write_response
+from proxy.http2.response import begun_response
 
 LEAST_FIELDS: Final = 8 * 1024
 """Bytes of a head, or of trailers, that each client is taken to have room for: the usual bound of gRPC's libraries. One
@@ -46,6 +46,7 @@ class Http2ClientStream(Waiter, ClientStream):
     __slots__ = (
         "_data",
         "_ended",
+        "_group",
         "_head",
         "_paused",
         "_queued",
@@ -70,8 +71,9 @@ class Http2ClientStream(Waiter, ClientStream):
         self.counted = 0
         self.since = 0.0
         self._head: FieldList | None = None
+        self._group: FieldGroup | None = None  # what its head begins with
         self._data: list[bytes] = []
-        self._trailers: FieldList | None = None
+        self._trailers: FieldGroup | None = None
         self._ended = False
         self._paused: set[str] = set()
         self._queued = self._said = 0  # bytes of the answer: that wait, and in all
@@ -154,7 +156,7 @@ class Http2ClientStream(Waiter, ClientStream):
             self.engine.changed()
 
     def head(self, head: ResponseHead, version: bytes, extra: bytes) -> None:
-        self._head = write_response(head, version, extra)
+        self._group, self._head = begun_response(head, version), added(extra) if extra else []
 
     def takes_fields(self, block: bytes, own: int) -> bool:
         if MOST_GROWTH * len(block) <= LEAST_FIELDS - own:
@@ -165,7 +167,7 @@ class Http2ClientStream(Waiter, ClientStream):
         self._data.append(data)
 
     def trailers(self, fields: bytes) -> None:
-        self._trailers = listed(fields)
+        self._trailers = group_of(fields)
 
     def end(self) -> None:
         self._ended = True
@@ -179,7 +181,7 @@ class Http2ClientStream(Waiter, ClientStream):
         last = ended and self._trailers is None
         self.said = ended
         if head is not None:
-            engine.respond(number, head, last and not data)
+            engine.respond(number, head, last and not data, self._group)
         if data:
             joined = b"".join(data) if len(data) > 1 else data[0]
             self._said += len(joined)
@@ -187,7 +189,7 @@ class Http2ClientStream(Waiter, ClientStream):
         elif last and head is None:
             engine.end(number)
         if ended and self._trailers is not None:
-            engine.trailers(number, self._trailers)
+            engine.trailers(number, [], self._trailers)
         if self._said >= HIGH and not self.waits and engine.queued(number) >= HIGH:
             self.waits = True
             engine.waiters.add(self)
@@ -195,7 +197,7 @@ class Http2ClientStream(Waiter, ClientStream):
         return True
 
     def discard(self) -> None:
-        self._head, self._data, self._trailers, self._ended = None, [], None, False
+        self._head, self._group, self._data, self._trailers, self._ended = None, None, [], None, False
 
     def problem(self, failure: Failure, detail: str, extra: bytes) -> None:
         self.discard()

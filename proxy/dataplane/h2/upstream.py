@@ -33,8 +33,9 @@ from proxy.dataplane.trust import IN_CLEAR, Trust
 from proxy.dataplane.unexpected import unexpected
 from proxy.http2.bounds import EARNED_BYTES, MAX_STREAM_ID, STREAMS, Http2Bounds
 from proxy.http2.codes import CANCEL, NO_ERROR, Http2Error, name_of
-from proxy.http2.fields import FieldList, listed
-from proxy.http2.request import NO_ANSWER_TRAILERS, Http2RequestHead, trailers_of, write_request
+from proxy.http2.fields import FieldGroup, FieldList, group_of
+from proxy.http2.hpack_writer import MAX_GROUPS
+from proxy.http2.request import Http2RequestHead, answer_trailers, begun_request, rest_of_request
 from proxy.http2.response import MAX_FIELDS, Http2ResponseError, call_end, response_of
 
 HIGH: Final = 64 * 1024
@@ -71,6 +72,7 @@ class Http2ServerStream(Waiter, ServerStream):
         "_call",
         "_data",
         "_ended",
+        "_group",
         "_head",
         "_head_only",
         "_paused",
@@ -93,8 +95,9 @@ class Http2ServerStream(Waiter, ServerStream):
         self.user: StreamUser | None = None
         self.answered = self.heard = self.refused_by_peer = self.returned = False
         self._head: FieldList | None = None
+        self._group: FieldGroup | None = None  # what its head begins with
         self._data: list[bytes] = []
-        self._trailers: FieldList | None = None
+        self._trailers: FieldGroup | None = None
         self._ended = self._head_only = self._paused = self._waits = self._call = False
         self._status = self._said = 0
 
@@ -106,13 +109,14 @@ class Http2ServerStream(Waiter, ServerStream):
         self._head_only = head.method == b"HEAD"
         self._call = head.call if isinstance(head, Http2RequestHead) else is_grpc(head.field(b"content-type"))
         left = user.patience() if self._call else inf
-        self._head = write_request(head, connection.base_path, authority or connection.authority, extra, length, left)
+        self._group = connection.begun_request(head, authority)
+        self._head = rest_of_request(head, extra, length, left)
 
     def data(self, data: bytes) -> None:
         self._data.append(data)
 
     def trailers(self, fields: bytes) -> None:
-        self._trailers = listed(fields)
+        self._trailers = group_of(fields)
 
     def end(self) -> None:
         self._ended = True
@@ -133,7 +137,7 @@ class Http2ServerStream(Waiter, ServerStream):
         elif last and head is None:
             connection.end(self.number)
         if ended and self._trailers is not None:
-            connection.trailers(self.number, self._trailers)
+            connection.trailers(self.number, [], self._trailers)
         if self._said >= HIGH and not self._waits and connection.queued(self.number) >= HIGH:
             self._waits = True
             connection.waiters.add(self)
@@ -144,7 +148,7 @@ class Http2ServerStream(Waiter, ServerStream):
     def _opened(self, head: FieldList, alone: bool) -> bool:
         """Writes the request's head. False: the connection takes none any more, of which the user hears soon."""
         try:
-            self.number = self.connection.request(head, alone)
+            self.number = self.connection.request(head, alone, self._group)
         except Http2Error:
             self.refused_by_peer = True
             asyncio.get_running_loop().call_soon(self.connection.refused, self)
@@ -248,7 +252,7 @@ class Http2ServerStream(Waiter, ServerStream):
         if len(fields) > MAX_FIELDS:
             self._broken("malformed", f"more than {MAX_FIELDS} fields after the body")
             return
-        block = trailers_of(fields, NO_ANSWER_TRAILERS)
+        block = answer_trailers(self.connection.heading)
         user.response_trailers(block)
         if self._call:
             _grade(user, fields, self._status)
@@ -294,6 +298,7 @@ class Http2Upstream(Http2Connection, Connection):
         "_endpoint",
         "_full",
         "_going",
+        "_groups",
         "_idle_since",
         "_limit",
         "_max_idle",
@@ -320,6 +325,7 @@ class Http2Upstream(Http2Connection, Connection):
         self.lent = 0
         self._limit = MAX_STREAMS
         self._going = self._full = False
+        self._groups: dict[RequestHead, FieldGroup] = {}  # of heads that have come several times
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._touched: list[tuple[Http2ServerStream, StreamUser]] = []
         self._silence = Silence()
@@ -401,6 +407,20 @@ class Http2Upstream(Http2Connection, Connection):
         """Nothing is held that would have to be let go."""
 
     # its streams
+
+    def begun_request(self, head: RequestHead, authority: bytes) -> FieldGroup:
+        """What a request with this head begins with."""
+        repeats = not authority and isinstance(head, Http2RequestHead) and head.repeats
+        if repeats:
+            known = self._groups.get(head)
+            if known is not None:
+                return known
+        group = begun_request(head, self.base_path, authority or self.authority)
+        if repeats:
+            if len(self._groups) >= MAX_GROUPS:
+                self._groups.clear()
+            self._groups[head] = group
+        return group
 
     def begun(self, stream: Http2ServerStream) -> None:
         """The head of a stream was written."""

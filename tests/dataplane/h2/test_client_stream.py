@@ -13,6 +13,7 @@ from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.h2.client_stream import HIGH, Http2ClientStream
 from proxy.dataplane.h2.connection import Http2Connection
 from proxy.http2.codes import CANCEL, INTERNAL_ERROR, NO_ERROR
+from proxy.http2.fields import FieldGroup, FieldList
 from proxy.http2.request import Http2RequestHead
 
 if build() == "compiled":
@@ -37,6 +38,12 @@ class FakeConnection:
     def credit(self, stream: int) -> bool:
         self.credits += 1
         return True
+
+    def respond(self, stream: int, fields: FieldList, ended: bool, group: FieldGroup | None = None) -> None:
+        self.said.append(("respond", stream, (group.fields if group else []) + fields, ended))
+
+    def trailers(self, stream: int, fields: FieldList, group: FieldGroup | None = None) -> None:
+        self.said.append(("trailers", stream, (group.fields if group else []) + fields))
 
     def __getattr__(self, name: str) -> Any:
         return lambda *given: self.said.append((name, *given))
