@@ -151,7 +151,9 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "history": {"containment", "engine", "route_control", "state"},
         "effects": {"engine", "open_streams", "release_control", "route_control", "unread_keys"},
         "effect_words": {"effects"},
-        "fleet": {"engine", "open_streams", "profiles", "release_control", "state"},
+        "fleet": {
+            *("engine", "open_streams", "profiles", "release_control", "route_control", "state", "stories"),
+        },
         "beginning": {"adoption", "fleet", "state"},
         "messages": set(),
         "notify": {"containment", "engine", "messages"},

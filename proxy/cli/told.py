@@ -13,6 +13,7 @@ import typer
 from proxy.release.telling import clock
 
 COLUMNS = 80
+WHOSE = {"fleet": "the whole fleet", "sidecar": "this sidecar"}
 _LABEL = 9
 
 
@@ -36,7 +37,8 @@ def explanation(told: Mapping[str, Any]) -> str:
     rows += [("over?", told["is_it_over"]), ("done", told["done"]), ("now", " ".join(told["now"]))]
     if told["release"]:
         rows.append(("story", f"penumbra audit export {told['release']} --page release.html"))
-    head = f"{told['route']} at {clock(told['at'])}, counts of this {told['facts_scope']}"
+    whose = (told.get("touched") or {}).get("scope", told["facts_scope"])
+    head = f"{told['route']} at {clock(told['at'])}, counts of {WHOSE.get(whose, whose)}"
     rows += [("limits", said) for said in _limits(told.get("verdicts", ()))]
     return "\n".join(
         (

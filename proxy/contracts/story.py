@@ -107,6 +107,15 @@ class StoryCounts(Struct):
     last_bad: float | None
 
 
+class FleetStory(Struct):
+    """The counts of one time under judgement of a route, in a whole fleet."""
+
+    candidates: tuple[str, ...]
+    counts: StoryCounts
+    releasing: bool = False
+    over: bool = False
+
+
 class StoryFacts(Struct):
     """What is kept of one time under judgement of a route."""
 
@@ -134,6 +143,8 @@ class StoryFacts(Struct):
     failed: list[FailedRequest] = field(default_factory=list)
     disagreements: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     moments: list[Moment] = field(default_factory=list)
+    fleet: StoryCounts | None = None
+    """The counts of all sidecars, as the fleet's judge told of them last; None: in no fleet, or before it did."""
     every: float = 5.0
     """Seconds between moments; doubled whenever there are too many."""
 

@@ -112,6 +112,8 @@ class Control:
         self._engine = engine_of(settings, store, self._board, self._publish, self._notifier.listen, self._now)
         fleet = counting and mirror and joined(self._engine, self._board, counting, mirror, self._outside())
         self._fleet = fleet or None
+        if self._fleet is not None:
+            self._chronicle.heard = self._fleet.stories
         self._promised = PromisedAnswers(decode)
         protocols = SpokenProtocols(self._promised.decode, looks_like)
         self._judge = JudgeCaller(self._judged)

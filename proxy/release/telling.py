@@ -104,6 +104,7 @@ def touched_sentence(touched: Mapping[str, Any] | None) -> str:
         return "not known: nothing was kept of the requests of that time"
     live, copies, versions = touched["live"], touched["copies"], touched["versions"]
     parts = [f"counted since {clock(touched['since'])}, what came before is not known"] if touched.get("late") else []
+    parts += ["counted at all sidecars of the fleet"] if touched.get("scope") == "fleet" else []
     if live["requests"]:
         parts.append(
             f"{live['requests']:,} of the route's {touched['route_requests']:,} requests went to {versions}: "

@@ -44,6 +44,7 @@ STORY_SHAPES: dict[str, Schema] = {
         versions=text(),
         since=number(description="When counting began; `late`: after the release had."),
         late={"type": "boolean"},
+        scope=SCOPE,
         route_requests=whole(),
         live=_COUNTED,
         copies=_COUNTED,
@@ -56,7 +57,9 @@ STORY_SHAPES: dict[str, Schema] = {
     "Story": record(
         route=text(),
         scope=SCOPE,
-        facts_scope=text(description="Whose requests were counted: this sidecar's."),
+        facts_scope=text(
+            description="Whose requests were looked at: this sidecar's. `touched.scope` says whose were counted."
+        ),
         **_HEADING,
         routes=many(text()),
         plan=maybe(_ANY),

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from proxy.contracts.notices import KINDS, Notice
 from proxy.contracts.release import RouteState, Verdict
+from proxy.contracts.story import FleetStory
 from proxy.control.fleet.counts import Rows
 from proxy.control.fleet.store import NOWHERE, Place
 
@@ -188,6 +189,8 @@ class FleetTable(Struct, frozen=True):
     """That of the judge."""
     followed_from: int = 1
     """The oldest format whose programs can follow it."""
+    stories: dict[str, FleetStory] = {}
+    """Route to whom its candidates met, in the whole fleet."""
     kinds: dict[str, list[str]] = {}
     """Route to the kinds of its `warnings`, in their order; judges of older versions tell none."""
     recent: dict[str, list[RecentArm]] = {}

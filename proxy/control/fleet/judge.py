@@ -42,6 +42,7 @@ from proxy.control.fleet.consumption import Consumption
 from proxy.control.fleet.formats import FOLLOWED_FROM, FORMAT, format_of
 from proxy.control.fleet.intents import DIFFERS, TOO_LATE, too_late
 from proxy.control.fleet.looks import look_of
+from proxy.control.fleet.met import FleetStories
 from proxy.control.fleet.recent import recent_of
 from proxy.control.fleet.sections import digests_of
 from proxy.control.fleet.session import Proposal
@@ -121,7 +122,7 @@ class FleetJudge:
         self._began, self._clock = around.monotonic, evidence.clock or around.wall
         self._told: list[tuple[Change, float]] = []
         self._board = Board(memory=around.settings.memory)
-        self._store = Store(":memory:")
+        self._store, self._stories = Store(":memory:"), FleetStories()
         self._reports: dict[tuple[str, str], tuple[Reported, ReportBody]] = {}
         self.known: dict[tuple[str, str], int] = {}
         self._asked: set[str] = set()
@@ -137,6 +138,7 @@ class FleetJudge:
             self._store.remember(evidence.kept, None)
         self._store.head = ChainHead(evidence.revision, evidence.count, evidence.hash or GENESIS)
         engine = Engine(self._around.settings, self._store, self._board, _ignored, self._hear)
+        engine.keeper.snapshots.beside = self._stories
         engine.begin(now)
         self._around.prepare(self._board, engine)
         return engine
@@ -154,13 +156,13 @@ class FleetJudge:
         for route, versions in self._lost_rollbacks():
             self._roll_back(route, versions, now)
         look = look_of(self._consume(), place[1])
+        self._stories.count(look, now)
         look.tick.under_way = self._under_way(members)
         self.engine.on_look(look, now)
         self._answer(place, collected.time, now)
         self.engine.on_time(now)
         self._note_judgements(place)
-        twins = _twins(collected.reports)
-        return self._proposal(place, members, twins, now)
+        return self._proposal(place, members, _twins(collected.reports), now)
 
     def tell(self) -> None:
         """Tells of the changes of a look that was committed."""
@@ -317,7 +319,7 @@ class FleetJudge:
             evidence.told = evidence.count
         evidence.clock, evidence.revision, evidence.format = now, engine.revision, self._around.format
         evidence.states = list(engine.states.values())
-        evidence.kept = rows_of(engine.routes, self._board)
+        evidence.kept = rows_of(engine.routes, self._board, self._stories.follow(engine.routes, now))
         evidence.lineage = lineage.extended(evidence.lineage, place)
         evidence.count, evidence.hash = self._store.head.count, self._store.head.hash
         return Proposal(encode(evidence), encode(self._table(members, twins, now)), links, evidence.count)
@@ -349,6 +351,7 @@ class FleetJudge:
             followed_from=FOLLOWED_FROM,
             recent=recent_of(self._board, engine.routes, now),
             window=min(RECENT_SECONDS, now - self._clock),
+            stories=self._stories.told,
         )
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Mapping
 
 from proxy.contracts.fleet import Fleet
 from proxy.contracts.notices import Notice, notices, texts
+from proxy.contracts.story import FleetStory
 from proxy.control.fleet.member import FleetMember
 from proxy.control.fleet.store import FleetStore, StoreUnavailableError, StoreUnfitError
 
@@ -85,6 +87,11 @@ class FleetService:
         if not self.fault:
             log.warning("the fleet's store cannot be used: %s", why)
         self.fault = why
+
+    def stories(self) -> Mapping[str, FleetStory]:
+        """Route to whom its candidates met in the whole fleet, as of the table that is followed."""
+        table = self.member.table
+        return table.stories if table is not None else {}
 
     @property
     def notices(self) -> list[Notice]:

@@ -238,11 +238,11 @@ class Session:
             self.begin_anew()
             return
         self._place = place
-        judge.committed()
         goes_on = self._sidecar.links == proposal.end - len(links)
         table = FollowedTable(place, proposal.table, links if goes_on else ())
         if self.following.takes(table):
             self._sidecar.follow(table)
+        judge.committed()  # what is told of a change has what its table tells
 
     def _ask_for_a_higher_term(self) -> None:
         """The store went back, and somebody follows a table that it has lost: a term above all that were seen is next.

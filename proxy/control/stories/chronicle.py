@@ -21,10 +21,11 @@ from proxy.contracts.notices import Notice
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import LegFacts, Record, Tick
 from proxy.contracts.release import RouteState, Verdict
-from proxy.contracts.story import CHARGED, Moment, MomentLine, StoryCounts, StoryFacts, Touched
+from proxy.contracts.story import FleetStory, Moment, MomentLine, StoryCounts, StoryFacts
 from proxy.control.route_control import RouteControl
 from proxy.control.state.evidence_snapshots import EvidenceSnapshots
 from proxy.control.stories.archive import Archive
+from proxy.control.stories.counting import count_arm, count_rescued, row_of
 from proxy.control.stories.failed_legs import FailedLegs, is_bad
 from proxy.control.stories.sketch import put
 from proxy.control.stories.troubles import Troubles
@@ -60,11 +61,14 @@ class Chronicle:
         "_open",
         "_states",
         "archive",
+        "heard",
         "troubles",
     )
 
     def __init__(self, archive: Archive, examples: Examples) -> None:
         self.archive, self._examples = archive, examples
+        self.heard: Callable[[], Mapping[str, FleetStory]] = dict
+        """What the judge of a fleet counted, by route."""
         self._open: dict[str, StoryFacts] = {}
         self._last: dict[str, float] = {}
         self._states: dict[str, RouteState] = {}
@@ -76,6 +80,8 @@ class Chronicle:
     def facts(self, route: str, first: float = 0.0, last: float = inf) -> Iterator[StoryFacts]:
         """The stories of a route that began from `first` to `last`, oldest first; each is read when it is asked for."""
         own, kept = self._open.get(route), self.archive.of(route, first, last)
+        if own is not None:
+            self._hear(own)
         yield from (each for each in kept if own is None or each.began < own.began)
         if own is not None and first <= own.began <= last:
             yield own
@@ -83,7 +89,17 @@ class Chronicle:
     def latest(self, route: str, last: float) -> StoryFacts | None:
         """The newest story of a route that began until `last`."""
         own = self._open.get(route)
-        return own if own is not None and own.began <= last else self.archive.latest(route, last)
+        if own is None or own.began > last:
+            return self.archive.latest(route, last)
+        self._hear(own)
+        return own
+
+    def _hear(self, facts: StoryFacts) -> None:
+        """Takes the counts of the whole fleet, which the table has that ended the story too."""
+        told = self.heard().get(facts.route)
+        if told is not None and set(facts.candidates) <= set(told.candidates) and told.counts != facts.fleet:
+            facts.fleet = told.counts
+            self._dirty.add(facts.route)
 
     def begin(self, snapshots: EvidenceSnapshots | None = None) -> None:
         """Takes up what an earlier process was about to tell. Counts are kept with the evidence in `snapshots`, which
@@ -139,14 +155,12 @@ class Chronicle:
             facts = self._counting(arm.route, at)
             if facts is None or not arm.codes:
                 continue
-            if arm.role in ("primary", "canary", "baseline"):
-                facts.requests += arm.finished
-            if arm.version in facts.candidates:
-                self._count(facts, arm.version, arm.role, arm.outcomes(), at)
+            count_arm(facts, facts.candidates, arm, at)
+            self._dirty.add(arm.route)
         for route, version, reason, count in tick.rescued:
             facts = self._counting(route, at)
             if facts and version in facts.candidates:
-                facts.rescued[reason] = facts.rescued.get(reason, 0) + count
+                count_rescued(facts, reason, count)
 
     def on_records(self, records: Iterable[Record], source: WorkerRun, at: float) -> None:
         """Looks at finished legs."""
@@ -166,7 +180,7 @@ class Chronicle:
         for seen in observations:
             facts = self._open.get(seen.route) if seen.content else None
             if facts and seen.version in facts.candidates and not is_bad(seen):
-                self._row(facts, seen.version, seen.role).invalid += 1
+                row_of(facts, seen.version, seen.role).invalid += 1
                 self._dirty.add(seen.route)
                 self._failed.bad(facts, seen, seen.source, seen.content or "")
 
@@ -186,6 +200,7 @@ class Chronicle:
                 self._write(name)
                 del self._open[name]
                 continue
+            self._hear(facts)
             if facts.ended is None and at - self._last.get(name, 0.0) >= facts.every:
                 self._last[name] = at
                 self._note(facts, control, at)
@@ -202,22 +217,6 @@ class Chronicle:
     def _counting(self, route: str, at: float) -> StoryFacts | None:
         facts = self._open.get(route)
         return facts if facts is not None and _counts(facts, at) else None
-
-    def _count(self, facts: StoryFacts, version: str, role: str, outcomes: Mapping[Any, int], at: float) -> None:
-        row = self._row(facts, version, role)
-        for outcome, count in outcomes.items():
-            row.outcomes[outcome] = row.outcomes.get(outcome, 0) + count
-            if count and outcome in CHARGED:
-                facts.first_bad = at if facts.first_bad is None else facts.first_bad
-                facts.last_bad = at
-        self._dirty.add(facts.route)
-
-    def _row(self, facts: StoryFacts, version: str, role: str) -> Touched:
-        row = next((row for row in facts.touched if (row.version, row.role) == (version, role)), None)
-        if row is None:
-            row = Touched(version, role)
-            facts.touched.append(row)
-        return row
 
     def _candidate(self, facts: StoryFacts, record: LegFacts, source: WorkerRun) -> None:
         if record.role == "canary":

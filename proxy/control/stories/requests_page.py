@@ -13,6 +13,7 @@ from proxy.release.telling import touched_sentence
 from proxy.release.words import figure
 
 COUNTED = "Counted by one sidecar, beside the audit: no hash proves it."
+OF_ALL = "Counted at all sidecars, beside the audit: no hash proves it."
 
 
 def time(at: float) -> str:
@@ -23,9 +24,10 @@ def time(at: float) -> str:
 def parts(facts: Mapping[str, Any], on: str = "") -> tuple[Markup, ...]:
     """Sections. `on`: of which route they are, where there are several."""
     kept = f"{len(facts['failed']):,} of {facts['failed_total']:,} are kept. {COUNTED}"
-    said = touched_sentence(facts["touched"])
+    said, known = touched_sentence(facts["touched"]), facts["touched"] or {}
+    whose = OF_ALL if known.get("scope") == "fleet" else COUNTED
     return (
-        section(f"Whom it touched{on}", paragraph(f"{said[:1].upper()}{said[1:]}."), paragraph(COUNTED)),
+        section(f"Whom it touched{on}", paragraph(f"{said[:1].upper()}{said[1:]}."), paragraph(whose)),
         _section(f"Failed requests{on}", kept, _failed(facts)),
         _section(f"Worst disagreements{on}", f"Redacted. {COUNTED}", _disagreements(facts)),
         _section(f"Verdicts in between{on}", f"At even distances. {COUNTED}", _moments(facts)),

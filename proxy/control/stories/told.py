@@ -7,6 +7,7 @@ from math import inf
 from typing import Any
 
 from msgspec import to_builtins
+from msgspec.structs import replace
 
 from proxy.contracts.release import Verdict
 from proxy.contracts.story import Moment, MomentLine, StoryFacts
@@ -39,16 +40,30 @@ def users_of(facts: StoryFacts) -> dict[str, Any]:
 def touched(facts: StoryFacts | None, began: float = inf) -> dict[str, Any] | None:
     """Whom a candidate touched; None: not known. `began`: when its release did, which may have been before anything was
     counted: by an earlier version of this program, or in another sidecar."""
-    late = facts is not None and facts.began > began + LATE_SECONDS
-    return touched_of(facts, users_of(facts)) | {"late": late} if facts else None
+    if facts is None:
+        return None
+    late, users = facts.began > began + LATE_SECONDS, users_of(facts)
+    if facts.fleet is None:
+        return touched_of(facts, users) | {"late": late, "scope": "sidecar"}
+    whole = replace(facts, began=facts.fleet.began)
+    whole.take(facts.fleet)
+    return touched_of(whole, _at_least(users)) | {"late": False, "scope": "fleet"}
+
+
+def _at_least(users: dict[str, Any]) -> dict[str, Any]:
+    """Users of one sidecar, of a fleet whose others may have met others."""
+    if users["count"] is None:
+        return users
+    return users | {"at_least": True, "why": "; ".join(filter(None, (users["why"], "those of one sidecar alone")))}
 
 
 def facts_told(facts: StoryFacts | None, began: float = inf) -> dict[str, Any]:
     """The facts of a release; None: nothing is kept of it."""
+    known = touched(facts, began)
     return {
-        "touched": touched(facts, began),
+        "touched": known,
         "failed": to_builtins(facts.failed) if facts else [],
-        "failed_total": facts.bad if facts else 0,
+        "failed_total": known["live"]["bad"] + known["copies"]["bad"] if known else 0,
         "disagreements": facts.disagreements if facts else {},
         "moments": [moment(each) for each in facts.moments] if facts else [],
     }

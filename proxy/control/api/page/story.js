@@ -115,7 +115,7 @@ function users({ users: known }) {
 function touched(told) {
   if (!told) return none("not known: nothing is kept of the requests of that time");
   const { live, copies } = told;
-  return h("ul", {}, told.late ? h("li", {}, "Counted since ", when(told.since), ", what came before is not known") : null,
+  return h("ul", {}, told.scope === "fleet" ? h("li", {}, "Counted at all sidecars of the fleet") : null, told.late ? h("li", {}, "Counted since ", when(told.since), ", what came before is not known") : null,
     h("li", {}, `${count(live.requests)} of ${count(told.route_requests)} requests went to ${told.versions}, `
     + `${count(live.bad)} went wrong there, ${count(told.rescued)} were rescued`), h("li", {}, users(told)),
   h("li", {}, `${count(copies.requests)} copies, ${count(copies.bad)} of which went wrong`));
