@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from json import dumps
 from typing import Any
 
-from proxy.contracts.durations import in_units
 from proxy.html_page import Markup, html, items, outcome, paragraph, section, table
 from proxy.release.telling import touched_sentence
 from proxy.release.words import figure
 
 COUNTED = "Counted by one sidecar, beside the audit: no hash proves it."
+UNTOLD = "not told by that version"
+"""In place of words that an older program's answers do not have."""
 OF_ALL = "Counted at all sidecars, beside the audit: no hash proves it."
 
 
@@ -40,21 +41,11 @@ def _section(title: str, note: str, rows: Markup) -> Markup:
 
 def _failed(facts: Mapping[str, Any]) -> Markup:
     rows = (
-        (Markup(f"<code>{html(each['request_id'])}</code>"), time(each["at"]), answered(each["answer"], each["detail"]),
-         answered(each["other"]), "yes" if each["rescued"] else "no")
+        (Markup(f"<code>{html(each['request_id'])}</code>"), time(each["at"]),
+         each.get("says", UNTOLD), each.get("other_says", UNTOLD), "yes" if each["rescued"] else "no")
         for each in facts["failed"]
     )  # fmt: skip
     return table(("request", "when", "answer", "the other arm", "rescued"), rows)
-
-
-def answered(answer: Mapping[str, Any] | None, detail: str = "") -> str:
-    """What an arm answered."""
-    if answer is None:
-        return "not known"
-    said = (
-        f"{answer['version']} ({answer['role']}): {answer['code']}, {answer['outcome']}, {in_units(answer['seconds'])}"
-    )
-    return f"{said} ({detail})" if detail else said
 
 
 def _disagreements(facts: Mapping[str, Any]) -> Markup:
@@ -76,8 +67,9 @@ def _moments(facts: Mapping[str, Any]) -> Markup:
 
 
 def _line(line: Mapping[str, Any]) -> Markup:
+    value, most = line.get("says", UNTOLD), line.get("allowed", UNTOLD)
     said = (
-        f" {line['metric']} of {line['version'] or 'the candidate'}: {line['says']}, allowed: {line['allowed']}, "
+        f" {line['metric']} of {line['version'] or 'the candidate'}: {value}, allowed: {most}, "
         f"n={line['n']:,}, log evidence {figure(line['evidence'])}"
     )
     return Markup(outcome(line["verdict"]) + html(said))

@@ -9,8 +9,9 @@ from typing import Any
 from msgspec import to_builtins
 from msgspec.structs import replace
 
+from proxy.contracts.durations import in_units
 from proxy.contracts.release import Verdict
-from proxy.contracts.story import Moment, MomentLine, StoryFacts
+from proxy.contracts.story import ArmAnswer, FailedRequest, Moment, MomentLine, StoryFacts
 from proxy.control.stories.sketch import count_of
 from proxy.release.telling import touched_of
 from proxy.release.words import allowed, value_words
@@ -62,11 +63,31 @@ def facts_told(facts: StoryFacts | None, began: float = inf) -> dict[str, Any]:
     known = touched(facts, began)
     return {
         "touched": known,
-        "failed": to_builtins(facts.failed) if facts else [],
+        "failed": [failed_request(each) for each in facts.failed] if facts else [],
         "failed_total": known["live"]["bad"] + known["copies"]["bad"] if known else 0,
         "disagreements": facts.disagreements if facts else {},
         "moments": [moment(each) for each in facts.moments] if facts else [],
     }
+
+
+UNJOINED = {
+    "shadow": "not known: the record of the answer to the client was lost",
+    "canary": "nobody else was asked, as far as is recorded",
+}
+"""Why no other arm's answer is known, by the role of the one that went wrong."""
+
+
+def failed_request(each: FailedRequest) -> dict[str, Any]:
+    """A request that went wrong, with what each arm answered in words."""
+    other = answered(each.other) if each.other else UNJOINED.get(each.answer.role, UNJOINED["canary"])
+    told: dict[str, Any] = to_builtins(each)
+    return told | {"says": answered(each.answer, each.detail), "other_says": other}
+
+
+def answered(answer: ArmAnswer, detail: str = "") -> str:
+    """What an arm answered."""
+    said = f"{answer.version} ({answer.role}): {answer.code}, {answer.outcome}, {in_units(answer.seconds)}"
+    return f"{said} ({detail})" if detail else said
 
 
 def moment(each: Moment) -> dict[str, Any]:

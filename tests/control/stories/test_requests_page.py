@@ -34,7 +34,8 @@ def test_everything_is_told_as_text() -> None:
         HOSTILE,
         "2 of 3 are kept",
         "v1 (rescue): 200, good, 200 ms",
-        "not known",
+        "v2 (canary): 503, failed, 100 ms",
+        "nobody else was asked, as far as is recorded",
         "3 went wrong there",
         "d-1",
     ):

@@ -1,7 +1,7 @@
 // What happened: the explanation of a route and its releases, in the view of the route, and each release as a page of its
 // own. All of it comes from /v1/routes/{route}/explain, …/releases and …/releases/{id}, and is told in their words.
 
-import { badge, count, figure, h, name, none, part, seconds, when } from "./dom.js";
+import { badge, count, figure, h, name, none, part, when } from "./dom.js";
 import { headers, refusal } from "./feed.js";
 import { section, TONES } from "./route.js";
 import { link, read, view } from "./router.js";
@@ -121,9 +121,6 @@ function touched(told) {
   h("li", {}, `${count(copies.requests)} copies, ${count(copies.bad)} of which went wrong`));
 }
 
-const answered = (answer) => (answer ? `${answer.version} (${answer.role}): ${answer.code}, ${answer.outcome}, `
-  + `${seconds(answer.seconds)}` : "not known");
-
 function moments(list) {
   const rows = list.flatMap((each) => each.lines.map((line) => [when(each.at), each.phase.replace("_", " "),
     `${line.metric} of ${line.version}`, line.verdict, line.says, line.allowed, count(line.n), figure(line.evidence)]));
@@ -176,7 +173,7 @@ export function story(told) {
       [each.what, each.candidate, each.primary])),
     table(`Failed requests: ${told.failed.length} of ${count(told.failed_total)} are kept`, ["request", "when", "answer",
       "the other arm", "rescued"], told.failed.map((each) => [h("code", {}, each.request_id), when(each.at),
-      `${answered(each.answer)}${each.detail ? ` (${each.detail})` : ""}`, answered(each.other), each.rescued ? "yes" : "no"])),
+      each.says, each.other_says, each.rescued ? "yes" : "no"])),
     worst(told.disagreements)];
 }
 
