@@ -36,6 +36,7 @@ routes:
   third: {{match: {{path: /third}}, protocol: json, primary: v1, canary: {{version: v2, percent: 50}}}}
   fourth: {{match: {{path: /fourth}}, protocol: json, primary: v1, canary: {{version: v2, percent: 50}}}}
   live: {{match: {{path: /live}}, protocol: json, primary: v1, canary: {{version: v2, percent: 50}}}}
+  counted: {{match: {{path: /counted}}, protocol: json, primary: v1}}
   labelled: {{match: {{path: /labelled}}, protocol: oip, primary: v1}}
   sticky:
     match: {{path: /sticky}}
@@ -167,6 +168,29 @@ def version_in(answers: Any) -> str:
     head = dict(line.lower().split(b": ", 1) for line in iter(answers.readline, b"\r\n") if b": " in line)
     answers.read(int(head[b"content-length"]))
     return str(head[b"x-penumbra-version"].strip(), "ascii")
+
+
+def of_all(sidecar: Running) -> int:
+    """Requests of the last minute at all sidecars, as one of them tells."""
+    told = sidecar.ask("GET", "/v1/routes/counted/traffic").json()["fleet"] or {"arms": []}
+    return sum(sum(arm["recent"].values()) for arm in told["arms"])
+
+
+def test_each_sidecar_tells_the_traffic_of_all_beside_its_own(fleet: RunningFleet) -> None:
+    def asked(sidecar: Running) -> int:
+        assert call(sidecar.data, "POST", "/counted", {}).status == 200
+        return of_all(sidecar)
+
+    eventually(lambda: asked(fleet[0]), "traffic that the judge counts: before it judged there was none")
+    eventually(lambda: len({of_all(each) for each in fleet.sidecars}) == 1, "one picture")
+    before = of_all(fleet[0])
+    for n, sidecar in enumerate(fleet.sidecars, 1):
+        for _ in range(5 * n):
+            asked(sidecar)
+    eventually(lambda: min(map(of_all, fleet.sidecars)) >= before + 30, "thirty more, at each")
+    told = [each.ask("GET", "/v1/routes/counted/traffic").json() for each in fleet.sidecars]
+    assert [sum(arm["legs"] for arm in each["arms"]) for each in told[1:]] == [10, 15]
+    assert {each["fleet"]["sidecars"] for each in told} == {3}
 
 
 def test_a_label_finds_its_prediction_at_another_sidecar(fleet: RunningFleet) -> None:
