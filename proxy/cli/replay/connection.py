@@ -130,6 +130,7 @@ class ServerConnection(ResponseReader, asyncio.Protocol):
         self._freed, self._gone, self._idle_seconds = freed, ended, idle_seconds
         self.asking: SentRequest | None = None
         self._used = self._keep = False
+        self._announced = 0
         self._failure = "reset"
 
     def ask(self, asking: SentRequest) -> None:
@@ -166,7 +167,7 @@ class ServerConnection(ResponseReader, asyncio.Protocol):
             asking.note_time(now)
         if asking.answer.status:
             asking.deadline = now + self._idle_seconds
-        if asking.size > MAX_ANSWER:
+        if asking.size > MAX_ANSWER or self._announced > MAX_ANSWER:
             self.fail("answer_too_large")
 
     def _answered(self, asking: SentRequest, now: float) -> None:
@@ -205,6 +206,7 @@ class ServerConnection(ResponseReader, asyncio.Protocol):
         answer.status, answer.fields = head.status, head.fields
         answer.first_byte = monotonic() - asking.began
         asking.streamed, self._keep = head.streamed, head.keep_alive
+        self._announced = head.length or 0
 
     def response_body(self, data: bytes) -> None:
         asking = self.asking

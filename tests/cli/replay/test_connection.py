@@ -138,3 +138,11 @@ def test_bytes_that_nobody_asked_for_end_the_connection() -> None:
     talk = Talk()
     talk.hear(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
     assert talk.wire.closed and not talk.answers
+
+
+def test_an_answer_that_says_that_it_is_too_large_is_not_waited_for() -> None:
+    talk = Talk()
+    talk.ask()
+    talk.hear(b"HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\nx")
+    ((asking, reason, stale),) = talk.gone
+    assert asking is not None and (reason, stale) == ("answer_too_large", False) and talk.wire.closed
