@@ -119,6 +119,21 @@ def put(path: Path, body: bytes) -> None:
             os.unlink(beside)
 
 
+def refuse_unput(path: Path) -> None:
+    """Raises OSError where `put` could not write, as far as that is known before: no folder, a directory, no right."""
+    place = os.path.realpath(path)
+    folder = os.path.dirname(place)
+    number = 0
+    if not os.path.isdir(folder):
+        number = errno.ENOENT
+    elif os.path.isdir(place):
+        number = errno.EISDIR
+    elif not os.access(place if os.path.exists(place) else folder, os.W_OK):
+        number = errno.EACCES
+    if number:
+        raise OSError(number, os.strerror(number), os.fspath(path))
+
+
 _UNTAKEN = frozenset((errno.EACCES, errno.EBUSY, errno.EPERM, errno.EROFS))
 """Why nothing can be made beside a file or put into its place, though the file itself may be written."""
 

@@ -290,3 +290,15 @@ def test_what_has_no_place_of_its_own_is_written_where_it_is(tmp_path: Path, mon
     assert mounted.read_bytes() == b"now" and [each.name for each in tmp_path.iterdir()] == ["mounted"]
     with pytest.raises(OSError, match="busy"):
         files.put(tmp_path / "new", b"x")
+
+
+def test_where_nothing_can_be_put_is_known_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.refuse_unput(tmp_path / "new")
+    files.refuse_unput("/dev/null")
+    for place, number in ((tmp_path, errno.EISDIR), (tmp_path / "no" / "a", errno.ENOENT)):
+        with pytest.raises(OSError, match=re.escape(str(place))) as caught:
+            files.refuse_unput(place)
+        assert caught.value.errno == number
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(PermissionError):
+        files.refuse_unput(tmp_path / "new")

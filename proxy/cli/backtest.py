@@ -14,7 +14,7 @@ import typer
 
 from proxy.cli.exit_codes import EXIT_NO, EXIT_UNDECIDED
 from proxy.cli.render import put, table
-from proxy.cli.wording import counted
+from proxy.cli.wording import counted, file_fault
 from proxy.contracts.settings import Settings
 from proxy.control.capture.format import Captured, UnreadableLineError
 from proxy.control.capture.gaps import CaptureGaps
@@ -55,7 +55,7 @@ def show_backtest(settings: Settings, paths: Sequence[Path], as_json: bool) -> i
         with quiet():
             rehearsal = replay(settings, legs, files.labels(), gaps.labelled)
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}" if error.filename else error, file=sys.stderr)
+        print(file_fault(error), file=sys.stderr)
         raise typer.Exit(EXIT_NO) from None
     except UnreadableLineError as error:
         print(error, file=sys.stderr)

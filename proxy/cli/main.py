@@ -28,7 +28,7 @@ from proxy.cli.exit_codes import EXIT_NO
 from proxy.cli.message_commands import message
 from proxy.cli.told_commands import add_told
 from proxy.cli.top_commands import add_top
-from proxy.cli.wording import counted
+from proxy.cli.wording import counted, file_fault
 from proxy.contracts.build import build
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ def profile(
         made = profile_from(data, prediction or (), tensor)
         files.put(output, document(made))
     except (UnusableData, OSError) as error:
-        print(error, file=sys.stderr)
+        print(file_fault(error) if isinstance(error, OSError) else error, file=sys.stderr)
         raise typer.Exit(EXIT_NO) from None
     print(f"{output}: {len(made.inputs)} inputs, {len(made.predictions)} predictions, of {made.made}")
 
@@ -269,7 +269,7 @@ def package(
         settings = checked(config, packages=False)
         files.put(output, packaged(settings, version, Parts(image, said, named, report or (), sign, at)))
     except (UnusablePart, OSError) as error:
-        print(error, file=sys.stderr)
+        print(file_fault(error) if isinstance(error, OSError) else error, file=sys.stderr)
         raise typer.Exit(EXIT_NO) from None
     print(f"{output}: package of {version}")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 import typer
 
 from proxy.cli.exit_codes import EXIT_USAGE
-from proxy.cli.wording import counted
+from proxy.cli.wording import counted, file_fault
 
 if TYPE_CHECKING:
     from proxy.cli.capture.imported import ImportForm, ImportOptions
@@ -38,7 +38,7 @@ def _refusing() -> Iterator[None]:
     except (UnreadableLineError, UnusableRows) as error:
         print(error, file=sys.stderr)
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}" if error.filename else error, file=sys.stderr)
+        print(file_fault(error), file=sys.stderr)
     else:
         return
     raise typer.Exit(EXIT_USAGE)

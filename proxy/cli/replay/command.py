@@ -26,6 +26,7 @@ from proxy.cli.replay.server import ReplayServer
 from proxy.cli.replay.show import progress, show_report
 from proxy.cli.replay.target import ReplayTarget, UnreachableError
 from proxy.cli.report.outputs import Outputs, write
+from proxy.cli.wording import file_fault
 from proxy.config.load import load
 from proxy.config.model_url import served_url
 from proxy.config.values import NAME, Refused
@@ -42,6 +43,9 @@ from proxy.control.replay.trial import Trial, UnfitTrialError, default_candidate
 
 MAX_NEW_OBJECTS = 100_000
 """Objects between two looks for cycles."""
+
+ADDRESSES = "http(s)://host[:port][/base/path], or grpc(s):// likewise"
+"""Where servers of a replay can be."""
 
 EXITS: dict[Outcome, int] = {"pass": 0, "fail": EXIT_NO, "undecided": EXIT_UNDECIDED}
 
@@ -81,6 +85,7 @@ def configured(config: Path) -> Settings:
 def replay(settings: Settings, captures: Sequence[Path], options: ReplayOptions) -> int:
     """Replays, reports; the exit code. What is wrong is told to a person: only a verdict ends with the code of one."""
     try:
+        options.outputs.refuse_unput()
         report = replayed(settings, captures, options)
         if not options.outputs.to_stdout:
             show_report(report)
@@ -92,7 +97,7 @@ def replay(settings: Settings, captures: Sequence[Path], options: ReplayOptions)
     except UnreachableError as error:
         return _told(str(error), EXIT_UNREACHABLE)
     except OSError as error:
-        return _told(f"{error.filename}: {error.strerror}" if error.filename else str(error), EXIT_USAGE)
+        return _told(file_fault(error), EXIT_USAGE)
     except Exception:  # noqa: BLE001  a bug of ours is no verdict, and Python's own code for it is that of `fail`
         traceback.print_exc()
         return EXIT_USAGE
@@ -207,11 +212,9 @@ def _version(settings: Settings, section: RouteSettings | None, name: str, url: 
     try:
         (host, port, authority, base, lookup, secure), grpc = served_url(url)
     except Refused as refused:
-        raise UnusableError(f"{option}: found {refused.found or url}; allowed: {refused.allowed}") from None
+        raise UnusableError(f"{option}: found {refused.found or url}; allowed: {ADDRESSES}") from None
     if lookup != "system":
-        raise UnusableError(
-            f"{option}: found {url}; allowed: http(s)://host[:port][/base/path], or grpc(s):// likewise"
-        )
+        raise UnusableError(f"{option}: found {url}; allowed: {ADDRESSES}")
     known = settings.versions.get(name)
     http: HttpVersion = 2 if grpc or (known is not None and known.http == 2 and not known.grpc) else 1
     version = Version(name, host, port, authority, base, secure=secure, http=http, grpc=grpc)

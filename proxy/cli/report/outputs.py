@@ -31,6 +31,12 @@ class Outputs(Struct, frozen=True):
         """The forms that go to standard output, which has room for one."""
         return [form for form, path in asdict(self).items() if path == STDOUT]
 
+    def refuse_unput(self) -> None:
+        """Raises OSError where a report could not be written at the end: a replay takes minutes."""
+        for path in asdict(self).values():
+            if path is not None and path != STDOUT:
+                files.refuse_unput(path)
+
 
 FORMS: dict[str, Callable[[ReplayReport], bytes]] = {
     "json": encode,

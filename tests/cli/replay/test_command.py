@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from proxy import files
 from proxy.cli.main import app
 from proxy.cli.replay import command
 from proxy.contracts.replay import decode, encode, settled
@@ -244,9 +246,15 @@ def test_neither_a_bug_nor_a_key_is_a_verdict(config: Path, tmp_path: Path, monk
         assert (code, shown) == (2, "") and says in told
 
 
-def test_a_verdict_is_shown_also_where_its_report_cannot_be_written(config: Path, tmp_path: Path) -> None:
+def test_a_verdict_is_shown_also_where_its_report_cannot_be_written(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, body: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(files, "put", full)
     with server() as url:
-        more = ("--json", str(tmp_path / "no" / "report"))
+        more = ("--json", str(tmp_path / "report"))
         code, shown, _ = replay(config, capture(tmp_path / "records", 20), url, *more)
     assert code == 2 and shown.startswith("undecided: ")
 

@@ -33,6 +33,22 @@ def test_one_may_go_to_standard_output(capfdbinary: pytest.CaptureFixture[bytes]
     assert decode(capfdbinary.readouterr().out) == failed()
 
 
+def test_where_none_can_be_written_it_is_said_before_anything_is_sent(tmp_path: Path) -> None:
+    config, captured = tmp_path / "penumbra.yaml", capture(tmp_path / "records", 20)
+    config.write_text(CONFIG)
+    asked: list[bytes] = []
+
+    def says(body: bytes) -> bytes:
+        asked.append(body)
+        return b"{}"
+
+    with server(says) as url:
+        for place, why in ((tmp_path / "no" / "a.json", "No such file"), (tmp_path, "Is a directory")):
+            code, _, told = replay(config, captured, url, "--json", str(place))
+            assert (code, told.startswith(f"penumbra replay: {place}: {why}")) == (2, True)
+    assert asked == []
+
+
 def test_they_are_options_of_the_command(tmp_path: Path) -> None:
     config, captured = tmp_path / "penumbra.yaml", capture(tmp_path / "records", 20)
     config.write_text(CONFIG)
