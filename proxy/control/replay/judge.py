@@ -23,6 +23,8 @@ from typing import NamedTuple
 from msgspec import Struct, field
 
 from proxy.contracts.histogram import Buckets, add
+from proxy.contracts.identity import MAX_TICK_IDENTITIES, bounded
+from proxy.contracts.message import field_of
 from proxy.contracts.metrics import METRICS, MetricKind
 from proxy.contracts.record import TICK_SECONDS, ArmTick
 from proxy.contracts.release import Outcome, Verdict
@@ -217,6 +219,7 @@ class ReplayJudge:
         rehearsal, legs, labels = self._begun(), self._waiting, self._labels
         self._now += TICK_SECONDS
         arms = arms_of(legs + self._unread)
+        self._name(arms, legs)
         self._waiting, self._unread, self._labels, self._waiting_bytes = [], [], [], 0
         self._count(arms)
         rehearsal.count(arms, self._now)
@@ -226,6 +229,18 @@ class ReplayJudge:
         rehearsal.engine.on_time(self._now)
         self._note_who_answers(rehearsal)
         self._decide(self._verdict())
+
+    def _name(self, arms: list[ArmTick], legs: list[Captured]) -> None:
+        """What a header says of who gave the candidate's answers, as workers count it."""
+        watched = self.trial.section.analysis.identity
+        if watched.source != "header":
+            return
+        name = watched.name.encode()
+        said = [field_of(leg.response_fields, name) for leg in legs if leg.role == "shadow" and leg.outcome == "good"]
+        known = Counter(bounded(f"{watched.name}={value.decode('latin-1')}") for value in said if value)
+        for arm in arms:
+            if arm.role == "shadow" and arm.inference:
+                arm.identities = dict(known.most_common(MAX_TICK_IDENTITIES))
 
     def _note_who_answers(self, rehearsal: Rehearsal) -> None:
         watch = rehearsal.board.answerers.of(self.trial.route).get(self.trial.candidate)

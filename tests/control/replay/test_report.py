@@ -7,8 +7,9 @@ import json
 import pytest
 from msgspec.structs import replace
 
+from proxy.contracts.identity import Identity
 from proxy.contracts.replay import AnsweredAs, CaptureFacts, Ending, ReplayReport, Run, decode, encode, settled
-from proxy.contracts.settings import Guard, Limit
+from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.control.replay.asking import NO_INFERENCE, LiveAnswer, Replayed
 from proxy.control.replay.judge import ReplayJudge
 from proxy.control.replay.report import report_of
@@ -107,6 +108,15 @@ def test_a_candidate_that_answers_is_told_by_its_answers() -> None:
     for number in range(60):
         judge.take(Replayed(exchange(number), live(other(number), 200 if number % 3 else 500)))
     assert not reported(judge).sentence.startswith("the candidate")
+
+
+def test_who_answered_is_named_by_a_header_too() -> None:
+    judge = ReplayJudge(trial(analysis=Analysis(identity=Identity("header", "x-build"))))
+    for number in range(40):
+        came = live(answer(number))
+        came.fields += b"x-build: %d\r\n" % (number == 7)
+        judge.take(Replayed(exchange(number), came))
+    assert [each.identity for each in reported(judge).answered_as] == ["x-build=0"], "and an odd one is nobody"
 
 
 def test_who_answered_is_named_by_the_model_that_was_asked_for() -> None:
