@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -244,6 +245,21 @@ def test_neither_a_bug_nor_a_key_is_a_verdict(config: Path, tmp_path: Path, monk
         monkeypatch.setattr(command, "CaptureReader", fails(error))
         code, shown, told = replay(config, captured, "http://127.0.0.1:1")
         assert (code, shown) == (2, "") and says in told
+
+
+def test_a_slow_candidate_fails_beside_a_primary_and_is_not_judged_by_recorded_times(
+    config: Path, tmp_path: Path
+) -> None:
+    def slow(body: bytes) -> bytes:
+        time.sleep(0.25)
+        return good(body)
+
+    captured = capture(tmp_path / "records", 300)
+    with server(slow) as url, server() as primary:
+        code, shown, _ = replay(config, captured, url, "--unsealed", "--concurrency", "64")
+        assert code == 0 and "latency is not judged" in shown
+        code, shown, _ = replay(config, captured, url, "--primary", primary, "--concurrency", "64")
+        assert code == 1 and shown.startswith("fail: v2 on cancer: latency_p99 ratio")
 
 
 def test_a_verdict_is_shown_also_where_its_report_cannot_be_written(
