@@ -210,17 +210,20 @@ def runs(lines: bytes) -> Iterator[tuple[int, bytes]]:
     """Lines of a file, those of legs together as far as they follow each other, and all others by themselves, each with
     its end; and how many they are, 0 for one that is of no leg."""
     begin = at = count = 0
-    for line in lines.split(b"\n"):
-        if line.startswith(_LEGS) and at + len(line) < len(lines):
+    size = len(lines)
+    while at < size:
+        end = lines.find(b"\n", at) + 1  # `split` goes byte by byte
+        if end and lines.startswith(_LEGS, at):
             count += 1
-            at += len(line) + 1
+            at = end
             continue
         if count:
             yield count, lines[begin:at]
-        begin, at, count = at, at + len(line) + 1, 0
-        if begin < len(lines):
-            yield 0, lines[begin:at]
-            begin = at
+        begin = end or size
+        yield 0, lines[at:begin]
+        at, count = begin, 0
+    if count:
+        yield count, lines[begin:at]
 
 
 def parsed_legs(lines: bytes) -> list[Captured]:
