@@ -79,7 +79,8 @@ def assign(
         return route.neutral[0], 0
     index = route.split.choose(at)
     for target in route.others:
-        if _blocked(target, inference, now):
+        breaker = target.breaker if inference else target.other_breaker
+        if breaker is not None and breaker.open and breaker.blocks(now):
             return route.neutral[0 if _blocked(route.targets[index], inference, now) else index], key
     for mate in route.mates:
         if _blocked(mate, True, now):

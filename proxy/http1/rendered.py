@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-MAX_RENDERED: Final = 8
+MAX_RENDERED: Final = 24
 """Forms of one head that are kept: its primary's, its canary's, its shadows'. Others are made each time."""
 
 

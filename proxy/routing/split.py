@@ -21,7 +21,7 @@ class Split:
     roles of their legs.
     """
 
-    __slots__ = ("_ranges", "roles", "shares", "versions")
+    __slots__ = ("_primary_from", "_primary_to", "_ranges", "roles", "shares", "versions")
 
     def __init__(self, route: Route) -> None:
         baselines = () if route.baseline is None else (route.baseline,)
@@ -34,9 +34,12 @@ class Split:
         extra = tuple(share.percent / 100.0 for share in baselines)
         self.shares = (max(0.0, 1.0 - sum(parts) - sum(extra)), *parts, *extra)
         self._ranges = _ranges(route.split, extra)
+        self._primary_from, self._primary_to = _widest_gap(self._ranges)
 
     def choose(self, point: float) -> int:
-        """The index of the version that `point` falls to."""
+        """The index of the version that `point` falls to. Most fall to the primary: they look at no range."""
+        if self._primary_from <= point < self._primary_to:
+            return 0
         for low, high, index in self._ranges:
             if low <= point < high:
                 return index
@@ -63,6 +66,16 @@ def _ranges(shares: tuple[Share, ...], baseline: tuple[float, ...]) -> tuple[tup
             ranges.append((start, 1.0 if place == 2 else low, index))
     ranges += [(high - part, high, index + 1) for part in baseline if part > 0]
     return tuple(ranges)
+
+
+def _widest_gap(ranges: tuple[tuple[float, float, int], ...]) -> tuple[float, float]:
+    """The widest range of points that are nobody's but the primary's."""
+    at, gap = 0.0, (0.0, 0.0)
+    for low, high, _ in (*sorted(ranges), (1.0, 1.0, 0)):
+        if low - at > gap[1] - gap[0]:
+            gap = at, low
+        at = max(at, high)
+    return gap
 
 
 def mirrored(percent: float, draw: float) -> bool:

@@ -104,3 +104,11 @@ def test_mirrored(draw: float) -> None:
     assert mirrored(100.0, draw)
     assert not mirrored(0.0, draw)
     assert mirrored(30.0, draw) == (draw < 0.3)
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 20.0), st.booleans()), max_size=5), st.floats(0.0, 1.0, exclude_max=True))
+def test_who_falls_to_the_primary_at_once_is_in_no_range(shares: list[tuple[float, bool]], draw: float) -> None:
+    taken = tuple(Share(f"v{n}", percent, vacant) for n, (percent, vacant) in enumerate(shares))
+    split = Split(Route("r", Match("/"), "oip", "primary", split=taken))
+    found = next((index for low, high, index in split._ranges if low <= draw < high), 0)
+    assert split.choose(draw) == found
