@@ -17,9 +17,12 @@ from proxy.contracts.table import Match, Timeouts, Version
 from proxy.control.replay.asking import LiveAnswer
 from proxy.http2.response import NO_STATUS
 from tests.cli.replay.test_http2_message import call
+from tests.dataplane.h2.test_upstream import between
 from tests.support.certificates import Authority, client_tls
+from tests.support.http2_client import Http2Client
 from tests.support.http2_server import Asked, Http2Server, Script, says
 from tests.support.oip_messages import framed
+from tests.support.plane import run
 from tests.support.replayed import section, serving, settings, whole
 from tests.support.secured import secured, server_context
 
@@ -283,3 +286,34 @@ def test_by_tls_the_server_agrees_to_http2_and_shows_who_it_is(alpn: str, known:
             asyncio.run(main())
     else:
         assert failures(asyncio.run(main())) == ["grpc:0"]
+
+
+async def _no_status(asked: Asked) -> None:
+    await asked.ended.wait()
+    asked.head((b"content-type", b"application/grpc"), status=b"503", ended=True)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        GOOD,
+        says(b"", (b"grpc-status", b"5"), (b"grpc-message", b"no%20model")),
+        says(framed(b"ok"), (b"grpc-status", b"0"), (b"grpc-status", b"13")),
+        says(framed(b"ok"), (b"grpc-status", b"many")),
+        says(framed(b"ok")),
+        _no_status,
+    ],
+)
+def test_an_answer_is_the_same_to_a_replay_as_to_a_worker(script: Script) -> None:
+    (answer,), _ = talk(script)
+    came = answer.status, answer.call, answer.failure, answer.detail, answer.body or b""
+
+    async def test() -> None:
+        async with between(script) as (p, _), Http2Client(p.port) as client:
+            await client.ask(framed(b"asked"), [(b"content-type", b"application/grpc"), (b"te", b"trailers")])
+            await p.until(lambda: bool(p.records))
+            (record,) = p.records
+            noted = record.status, record.call, record.failure, record.detail, record.response or b""
+            assert noted == came
+
+    run(test)
