@@ -30,6 +30,12 @@ def test_needs_are_those_of_the_folder_and_of_what_is_within() -> None:
     assert set(needs()) == set(needs("tests")) == set(needs("-x")) > set(needs("tests/e2e")) > {"models", "servers"}
 
 
+def test_every_need_can_be_installed() -> None:
+    environments = {"models", "servers"}
+    known = {*re.findall(r"[\w-]+:([\w-]+)", Path(".ci/system-packages").read_text()), "python3-dev"}
+    assert set(needs()) - environments <= known
+
+
 def test_whoever_needs_something_exists() -> None:
     systems = needs("--systems")
     assert systems and all((ROOT / path).exists() for path in systems)
