@@ -560,6 +560,7 @@ class Http2Upstream(Http2Connection, Connection):
             self.ready.set_exception(ConnectionRefusedError(errno.ECONNREFUSED, NO_STREAMS))
 
     def _end_all(self, reason: str, detail: str) -> None:
+        self.handed_over()  # what was whole before is an answer
         streams, self.streams = self.streams, {}
         for stream in streams.values():
             self._end(stream, reason, detail)

@@ -88,6 +88,7 @@ class Asker(StreamUser):
         self.status = 0
         self.body = b""
         self.ends: list[str] = []
+        self.told = ""  # how it had ended when it was last told that what came together has
 
     def response_head(self, head: ResponseHead) -> None:
         assert not self.status
@@ -104,7 +105,7 @@ class Asker(StreamUser):
         self.ends.append("complete")
 
     def response_flush(self) -> None:
-        """What came together has."""
+        self.told = "".join(self.ends)
 
     def response_failed(self, reason: str, detail: str) -> None:
         self.ends.append(reason)
@@ -482,6 +483,30 @@ def test_a_server_that_breaks_a_rule_ends_its_request_once(
     if asked[0] == "stream" and title not in WHOLE:
         assert not server.of(GOAWAY) and not server.socket.ended, "other calls of the connection go on"
     assert not [each for each in caplog.records if each.levelname == "ERROR"]
+
+
+FATAL = [each for each, case in CASES.items() if case[0][0] == "connection" and each not in OTHERWISE]
+
+
+@pytest.mark.parametrize("title", FATAL, ids=" ".join)
+def test_an_answer_that_was_whole_before_is_one_whatever_ends_the_connection(title: tuple[str, str]) -> None:
+    """Both came in one read."""
+    server, _ = served(lambda server: server.ok() + CASES[title][2](server))
+    assert server.user.told == "complete" and not server.upstream.lent
+    assert server.of(GOAWAY) and server.socket.ended
+
+
+def test_an_answer_that_was_whole_before_is_one_where_the_proxy_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(self: Http2Upstream, last: int, code: int) -> None:
+        raise ZeroDivisionError
+
+    def made(server: Server) -> bytes:
+        server.socket.abort = lambda: server.upstream.connection_lost(None)  # type: ignore[method-assign]
+        return server.ok() + frame(GOAWAY, 0, bytes(8))
+
+    monkeypatch.setattr(Http2Upstream, "going_away", fails)
+    server, _ = served(made)
+    assert server.user.told == "complete" and not server.upstream.lent
 
 
 def test_all_titles_are_here() -> None:
