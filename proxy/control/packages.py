@@ -12,17 +12,19 @@ A release over several routes is one: what one of its candidates lacks, all lack
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import RouteSettings, Settings
-from proxy.control.identities import answering
 from proxy.release import transitions
 from proxy.release.package import refusal
 from proxy.release.phases import TransitionRefused
 from proxy.release.plan import basis
-from proxy.stats.board import Board
+
+if TYPE_CHECKING:
+    from proxy.stats.board import Board  # not when the program starts: the first table needs no statistics
 
 
 def refusals(settings: Settings) -> dict[str, str]:
@@ -59,7 +61,11 @@ def withheld(settings: Settings, states: Iterable[RouteState], board: Board) -> 
 
 
 def _refusal(settings: Settings, version: str, route: str, board: Board | None = None) -> str:
-    who = answering(board, route, version) if board is not None else ()
+    who: tuple[str, ...] = ()
+    if board is not None:
+        from proxy.control.identities import answering
+
+        who = answering(board, route, version)
     return refusal(version, settings.packages.get(version), settings.require_package, route, who)
 
 
