@@ -32,7 +32,7 @@ from proxy.control.judgement import judge
 from proxy.control.packages import admit, refusals, withheld
 from proxy.control.primary_figures import figures_of
 from proxy.control.release_control import ReleaseControl, commanded, releases_of
-from proxy.control.route_control import RouteControl, RouteStatus
+from proxy.control.route_control import RouteControl, RouteStatus, followed
 from proxy.control.standstill import Standstills
 from proxy.control.state.keeper import Keeper
 from proxy.control.state.recovery import Recovered
@@ -268,7 +268,7 @@ class Engine:
         for warning in (warning for _, _, warnings in sections for warning in warnings):
             log.warning("%s", warning)
         self.routes = {
-            section.name: RouteControl(section, states[section.name], _warned(self.routes.get(section.name), warnings))
+            section.name: followed(self.routes.get(section.name), section, states[section.name], warnings, now)
             for section, _, warnings in sections
         }
         self.releases = releases_of(self.routes.values())
@@ -376,6 +376,10 @@ class Engine:
         for state in tuple(states):
             route = self.routes[state.route]
             route.enter(self.keeper.stored.get(state.route), state, self.revision + 1)
+            if state.phase == "rolled_back" and any(each.action == "undo" for each in changes):
+                route.status.at_rollback = self.keeper.ledger.at_rollback(
+                    state.route, self.release_of(state.route).name
+                )
             self.keeper.stored[state.route] = state
             self._watch(route, now)
             route.status.verdicts = self._verdicts(route, now)
@@ -392,7 +396,3 @@ class Engine:
         baseline = (route.baseline.version, judged_by(route.guard)) if route.baseline else None
         self.board.use_baseline(state.route, baseline)
         self.board.watch(state.route, versions, state.primary, route.guard, section.reading, now, section.analysis)
-
-
-def _warned(route: RouteControl | None, warnings: tuple[str, ...]) -> RouteStatus:
-    return replace(route.status, warnings=warnings) if route else RouteStatus(warnings=warnings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from proxy.contracts.notices import Notice, notices
 from proxy.contracts.release import RouteState, Verdict
@@ -42,8 +43,8 @@ class RouteStatus(Struct):
     notified: frozenset[str] = frozenset()
     """Causes of breaches that were notified and not acted upon, so that each is notified once."""
     anew: float = 0.0
-    """When the evidence began anew while the same candidates stayed under judgement (another model answers, or a start
-    could not take it up); 0.0: it did not."""
+    """When the evidence began anew while the same candidates stayed under judgement (another model answers, another
+    scorecard holds, or a start could not take it up); 0.0: it did not."""
     warnings: tuple[str, ...] = ()
     """Configuration of the route that has no effect."""
 
@@ -98,7 +99,9 @@ class RouteControl:
         status.warnings = tuple(each for each in status.warnings if each in plan.withheld(self.section, after))
         stay = set(self.situation.candidates)
         if before is None or not stay or not stay <= set(transitions.candidates(before)):
-            status.notified, status.anew = frozenset(), 0.0
+            status.notified = frozenset()
+            if after.phase != "rolled_back":  # else the lines at the rollback are told with it
+                status.anew = 0.0
         if before is None or (before.stage, before.stage_since) != (after.stage, after.stage_since):
             status.legs, status.full_since = 0, None
             status.keyed = status.keyless = 0
@@ -150,3 +153,21 @@ def live_split(route: RouteControl) -> dict[str, float]:
     beside = {route.baseline.version: route.baseline.percent} if route.baseline else {}
     split = route.situation.split | beside
     return {route.state.primary: 100.0 - sum(split.values()), **split}
+
+
+def followed(
+    known: RouteControl | None, section: RouteSettings, state: RouteState, warnings: tuple[str, ...], now: float
+) -> RouteControl:
+    """A route under a section; what was gathered goes on with it. Evidence begins anew where another scorecard holds,
+    or bodies are read otherwise, as `Board.watch` says."""
+    if known is None:
+        return RouteControl(section, state, RouteStatus(warnings=warnings))
+    made = RouteControl(section, state, replace(known.status, warnings=warnings))
+    stay = made.situation.candidates
+    if stay and stay == known.situation.candidates and _judged_by(made) != _judged_by(known):
+        made.status.anew = now
+    return made
+
+
+def _judged_by(route: RouteControl) -> tuple[object, ...]:
+    return route.state.primary, route.guard, route.section.reading, route.baseline

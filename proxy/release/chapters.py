@@ -20,9 +20,12 @@ def heading(story: Story, route: str) -> dict[str, Any]:
     """A release in a few words."""
     end, last = ending(story, route), story.entries[-1]
     candidate, primary = story.beside.get(route, (story.candidate, story.primary))
-    phase = phase_after(end or last, route)
-    began = story.entries[0]
-    how = f"{phase.replace('_', ' ')} {by_whom(end.who)}: {end.why}" if end else f"{phase}: {last.why}"
+    replaced = end is not None and end is story.replaced
+    phase = phase_after(last if replaced or end is None else end, route)
+    began, words = story.entries[0], phase.replace("_", " ")
+    how = f"{words} {by_whom(end.who)}: {end.why}" if end else f"{words}: {last.why}"
+    if end and replaced:
+        how = f"{words}, until {end.route}@{end.seq} took its place, {by_whom(end.who)} ({end.action}): {end.why}"
     return {
         "id": story.name,
         "name": story.name.rpartition("@")[0],
@@ -110,6 +113,8 @@ def _begun(told: Story, route: str) -> list[dict[str, Any]]:
         if going and number <= len(plan.get("stages", ())) and not (found and found[-1]["ended"] is None):
             asked = plan["stages"][number - 1]
             found.append({"stage": number, "began": entry.at, "ended": None, "asked": asked})
+    if told.replaced and found and found[-1]["ended"] is None:
+        found[-1]["ended"] = told.replaced.at
     return found
 
 

@@ -33,6 +33,8 @@ class Story(Struct, frozen=True):
     entries: tuple[Entry, ...]
     beside: dict[str, tuple[str, str]] = {}
     """Of a release over several routes: the others, each with its candidate and its primary."""
+    replaced: Entry | None = None
+    """The entry that began the next release; None: this is the newest."""
 
 
 class NoSuchReleaseError(Exception):
@@ -56,6 +58,8 @@ def at_rollback(newest_first: Iterable[Entry], route: str = "") -> tuple[Verdict
     """The verdicts that were known when a route was last rolled back, from its audit, or from that of its release; ()
     where none were kept."""
     for entry in newest_first:
+        if entry.action == "undo":  # it puts back a state, the verdicts beside it are of what was undone
+            continue
         if _phase(entry.after) == "rolled_back" and _phase(entry.before) != "rolled_back":
             return tuple(verdict for verdict in _verdicts(entry.evidence) if verdict.route in ("", route))
     return ()
@@ -77,14 +81,16 @@ def stories(entries: Iterable[Entry]) -> list[Story]:
     """All releases in the audit, in the order of their beginnings."""
     open_: dict[str, list[Entry]] = {}
     chapters: list[list[Entry]] = []
+    replaced: dict[str, Entry] = {}
     for entry in entries:
         if begins(entry):
-            chapters.append(open_.setdefault(entry.route, []))
-            if chapters[-1]:
-                chapters[-1] = open_[entry.route] = []
+            if entry.route in open_:
+                replaced[_name(open_[entry.route])] = entry
+            open_[entry.route] = []
+            chapters.append(open_[entry.route])
         if entry.route in open_:
             open_[entry.route].append(entry)
-    return [_story(chapter) for chapter in chapters]
+    return [_story(chapter, replaced.get(_name(chapter))) for chapter in chapters]
 
 
 def story_of(entries: Iterable[Entry], name: str) -> Story:
@@ -102,17 +108,22 @@ def routes(story: Story) -> list[str]:
     return list(states_of(story.entries[0]))
 
 
-def _story(chapter: Sequence[Entry]) -> Story:
+def _name(chapter: Sequence[Entry]) -> str:
+    return f"{chapter[0].route}@{chapter[0].seq}"
+
+
+def _story(chapter: Sequence[Entry], replaced: Entry | None) -> Story:
     first = chapter[0]
     plan = first.after["release"]
     return Story(
-        name=f"{first.route}@{first.seq}",
+        name=_name(chapter),
         candidate=plan["candidate"],
         primary=(first.before if isinstance(first.before, dict) and first.before else first.after)["primary"],
         strategy=plan["strategy"],
         versions=first.lineage or {},
         entries=tuple(chapter),
         beside={route: pair for route, states in first.beside.items() if (pair := _pair(states))},
+        replaced=replaced,
     )
 
 

@@ -55,7 +55,7 @@ def exported(
     """The document about release `name`, from all links of a chain. Raises NoSuchReleaseError."""
     entries = [entry_of(link) for link in links]
     story = story_of(entries, name)
-    first, last = story.entries[0].seq, story.entries[-1].seq
+    first, last = story.entries[0].seq, (story.replaced or story.entries[-1]).seq
     own = tuple(link for link, entry in zip(links, entries, strict=True) if first <= entry.seq <= last)
     return StoryExport(story.name, first - 1, story.entries[0].previous, own, tuple(packages), tuple(reports))
 

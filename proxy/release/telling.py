@@ -74,13 +74,14 @@ def phase_after(entry: Entry, route: str) -> str:
 
 
 def ending(story: Story, route: str) -> Entry | None:
-    """The entry that ended a release; None while it is on its way. What takes back a promote ends it anew."""
+    """The entry that ended a release; None while it is on its way. What takes back a promote ends it anew, and what
+    begins the next release ends one that is still on its way."""
     found = None
     for entry in story.entries:
         phase = phase_after(entry, route)
         if phase in ENDS and (found is None or (phase == "rolled_back" != phase_after(found, route))):
             found = entry
-    return found
+    return found or story.replaced
 
 
 def by_whom(who: str) -> str:
@@ -210,8 +211,10 @@ def telling_one(entries: Sequence[Entry], route: str) -> Entry | None:
     """The entry that matters most, of the oldest first: the newest worth telling, or what has taken it back since."""
     found = next((each for each in reversed(entries) if each.action in TELLING), entries[-1] if entries else None)
     held = phase_after(found, route) if found else ""
-    if found is None or held not in TAKEN_BACK:
-        return found
+    if found is None:
+        return None
+    if held not in TAKEN_BACK:
+        return next((each for each in reversed(entries) if each.seq > found.seq and begins(each)), found)
     later = [each for each in entries if each.seq > found.seq and phase_after(each, route)]
     phase = phase_after(later[-1], route) if later else held
     if phase == held or (held == "rolled_back" and phase == "shadowing"):  # copies give nobody back to a version

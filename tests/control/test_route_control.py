@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from proxy.contracts.release import RouteState, Verdict
-from proxy.control.route_control import RouteControl, RouteStatus, live_split
+from proxy.control.route_control import RouteControl, RouteStatus, followed, live_split
 from proxy.release import plan, transitions
-from tests.control.houses import canary_release, section
+from tests.control.houses import GUARD, canary_release, section
 
 STEADY = RouteState("cancer", "steady", "v1")
 SHADOWING = transitions.start(STEADY, canary_release(), "try", 1.0)
@@ -94,3 +94,20 @@ def test_the_lines_at_a_rollback_stay_while_it_lasts() -> None:
 
 def test_what_is_left_goes_to_the_primary() -> None:
     assert live_split(control(RAMPING)) == {"v1": 90.0, "v2": 10.0}
+
+
+def test_another_scorecard_begins_new_evidence_for_the_same_candidate() -> None:
+    split = RouteState("cancer", "steady", "v1", split={"v2": 10.0})
+    known = control(split, legs=7)
+    same = followed(known, section(), split, ("a warning",), 50.0)
+    assert (same.status.anew, same.status.legs, same.status.warnings) == (0.0, 7, ("a warning",))
+    other = section(guard=replace(GUARD, false_alarm=0.01))
+    anew = followed(known, other, split, (), 50.0)
+    anew.enter(split, split, 1)
+    assert anew.status.anew == 50.0
+    assert followed(None, other, split, (), 50.0).status == RouteStatus()
+    back = transitions.rollback(split, (), "bad", 60.0)
+    anew.enter(split, back, 2)
+    assert anew.status.anew == 50.0, "the lines at the rollback are told with it"
+    anew.enter(back, split, 3)
+    assert anew.status.anew == 0.0

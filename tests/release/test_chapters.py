@@ -7,6 +7,7 @@ from typing import Any
 from proxy.release.audit import Entry, entry_of
 from proxy.release.chapters import change, differs, heading, limits, stages
 from proxy.release.history import Story, story_of
+from proxy.release.history import stories as stories_in
 from tests.release.test_story_export import chain
 
 
@@ -90,3 +91,20 @@ def test_a_change_has_who_and_why_and_where_it_led() -> None:
         "rolled_back",
         ["a-1"],
     )
+
+
+def test_a_release_that_another_one_replaced_while_it_was_under_way_has_ended_then() -> None:
+    going = planned({"phase": "ramping", "stage": 1})
+    last = going.entries[-1].after
+    after = last | {"phase": "shadowing", "stage": 0, "release": PLAN | {"false_alarm": 0.5}}
+    reload = Entry(9, 9.0, "configuration", "reload", "r", "its section changed", last, after, None, None, "")
+    story, newest = stories_in([*going.entries, reload])
+    found = heading(story, "r")
+    assert (found["phase"], found["ended"], found["ended_by"]["action"]) == ("ramping", 9.0, "reload")
+    assert "ramping, until r@9 took its place, by Penumbra itself (configuration) (reload)" in found["sentence"]
+    assert [(each["standing"], each["ended"]) for each in stages(story, "r")] == [
+        ("over", 2.0),
+        ("over", 9.0),
+        ("not reached", None),
+    ]
+    assert heading(newest, "r")["ended"] is None

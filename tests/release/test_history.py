@@ -81,3 +81,20 @@ def test_what_was_known_at_the_last_rollback(evidence: object, found: tuple[obje
     ]
     assert tuple((v.metric, v.value, v.n) for v in at_rollback(reversed(entries))) == found
     assert at_rollback(entries[1:]) == ()
+
+
+def test_what_an_undo_puts_back_has_the_verdicts_of_the_rollback_not_of_what_was_undone() -> None:
+    ramped, back, split = (RouteState("r", phase, "v1") for phase in ("ramping", "rolled_back", "steady"))
+    bad = Verdict("error_rate", "fail", 2.0, 1.5, 20, 0, "")
+    undecided = Verdict("error_rate", "undecided", 2.0, 1.5, 5, 0, "")
+    steps = [("rollback", ramped, back, (bad,)), ("split", back, split, ()), ("undo", split, back, (undecided,))]
+    entries = [
+        entry_of(seal(Change("ops", action, "r", "", before, after, known), seq, GENESIS, 0.0))
+        for seq, (action, before, after, known) in enumerate(steps, 1)
+    ]
+    assert [(line.outcome, line.n) for line in at_rollback(reversed(entries), "r")] == [("fail", 20)]
+
+
+def test_a_release_knows_what_took_its_place() -> None:
+    first, second = stories(told())
+    assert first.replaced is second.entries[0] and second.replaced is None

@@ -118,3 +118,11 @@ def test_what_begins_anew_is_a_command_that_the_route_takes() -> None:
     )
     told = told_of("r", bare, None, None, state("rolled_back"), [])
     assert "begin anew: penumbra split r v2=PERCENT --reason" in told.now[-1]
+
+
+def test_a_release_that_began_since_is_what_happened() -> None:
+    advanced = entry("advance", "ramping")
+    before = advanced.after
+    after = before | {"phase": "shadowing", "release": before["release"] | {"false_alarm": 0.5}}
+    begun = Entry(4, 201.0, "configuration", "reload", "r", "its section changed", before, after, None, None, "")
+    assert telling_one([advanced, begun], "r") is begun

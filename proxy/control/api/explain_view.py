@@ -71,7 +71,11 @@ def explain(
     release = next(reversed(stories(before)), None)
     known_of = touched(facts, release.entries[0].at if release and facts and _is_of(facts, release, route) else inf)
     told = telling.told_of(route, entry, known_of, facts, state, warnings, said)
-    whom = told.to_whom + (f" Counted until {telling.clock(_counted_until(facts, now))}." if facts and past else "")
+    whom = (
+        told.to_whom
+        + _met_again(known, route, entry, at)
+        + (f" Counted until {telling.clock(_counted_until(facts, now))}." if facts and past else "")
+    )
     return {
         "route": route,
         "scope": verdicts.scope_in(engine),
@@ -93,7 +97,12 @@ def explain(
         "touched": known_of,
         "findings": [plain(each) for each in findings],
         "warnings": warnings,
-        "verdicts": _lines(engine, route, facts, _verdicts_then(before, route, facts, at) if past else None),
+        "verdicts": _lines(
+            engine,
+            route,
+            facts if past else _judged(engine, known, route, facts),
+            _verdicts_then(before, route, facts, at) if past else None,
+        ),
     }
 
 
@@ -107,6 +116,29 @@ def _facts_at(
     following = next((each.at for each in before if entry and each.seq > entry.seq), inf)
     until = min(at, max(entry.at, following - 2 * EARLY_SECONDS) if entry else inf)
     return known.latest(route, until + EARLY_SECONDS)
+
+
+def _judged(engine: Engine, known: Chronicle | None, route: str, told: StoryFacts | None) -> StoryFacts | None:
+    """The facts of what the lines of now are about: of what is under judgement, which may have begun after what is
+    told, or of what was rolled back (`told`)."""
+    return told if known is None or engine.route(route).status.at_rollback else known.latest(route, inf)
+
+
+def _met_again(known: Chronicle | None, route: str, entry: Entry | None, at: float) -> str:
+    """Whom a version touched to which somebody gave traffic after the rollback that is told, and took it back; "":
+    nobody."""
+    if known is None or entry is None or telling.phase_after(entry, route) != "rolled_back":
+        return ""
+    said = ""
+    for facts in known.facts(route, entry.at + EARLY_SECONDS, at):
+        counted = touched(facts)
+        if counted and facts.ended is not None and counted["live"]["requests"]:
+            live, times = counted["live"], f"from {telling.clock(facts.began)} to {telling.clock(facts.ended)}"
+            said += (
+                f" After that, {counted['versions']} had traffic again, {times}: "
+                f"{live['requests']:,} of {counted['route_requests']:,} requests, {live['bad']:,} of which went wrong."
+            )
+    return said
 
 
 def _is_of(facts: StoryFacts, release: Story, route: str) -> bool:

@@ -27,7 +27,7 @@ PORTION = 200
 async def document(engine: Engine, known: Chronicle | None, told: Story, chain: Any) -> StoryExport:
     """The document. `chain`: the copy of the fleet's, where it is asked for. Raises ApiError, StoreError."""
     stored = [
-        entry.seq for entry in told.entries if entry.previous
+        entry.seq for entry in (*told.entries, *filter(None, [told.replaced])) if entry.previous
     ]  # what waits for the disk has no place in the chain
     if not stored:
         raise ApiError("not-found", f"{told.name} is not stored yet")

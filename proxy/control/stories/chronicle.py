@@ -119,7 +119,7 @@ class Chronicle:
     def _enter(self, control: RouteControl, before: RouteState | None, at: float) -> None:
         state, name = control.state, control.state.route
         versions, own = transitions.candidates(state), self._open.get(name)
-        anew = before is not None and transitions.releasing(state) and not transitions.releasing(before)
+        anew = before is not None and transitions.releasing(state) and not _same_release(before, state)
         going = own is not None and own.ended is None
         if own is not None and going and (anew or not versions or not set(versions) <= set(own.candidates)):
             own.ended = at
@@ -245,6 +245,11 @@ class Chronicle:
     def _write(self, name: str) -> None:
         if self.archive.put(self._open[name]):
             self._dirty.discard(name)
+
+
+def _same_release(before: RouteState, state: RouteState) -> bool:
+    """Whether what is on its way was so before: another plan is another release, as the audit says."""
+    return transitions.releasing(before) and before.release == state.release
 
 
 def line_of(verdict: Verdict) -> MomentLine:

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
+from msgspec.structs import replace
 
 from proxy.release import transitions
+from proxy.release.telling import clock
 from tests.control.api.test_handlers import problem
 from tests.control.api.test_story_view import Told
+from tests.control.houses import canary_release
 
 Client = TestClient[Any, Any]
 
@@ -107,5 +110,51 @@ def test_the_split_by_hand_of_a_time_is_that_of_the_time(house: Told) -> None:
     async def story(client: Client) -> None:
         then = await explained(client, house.engine.keeper.unix(split_at + 30.0))
         assert "v1 75 %, v2 25 %" in then["is_it_over"]
+
+    house.ask(story)
+
+
+def test_what_somebody_gave_traffic_after_a_rollback_and_took_it_from_is_told_with_whom_it_touched(house: Told) -> None:
+    house.broken(30)
+    command, unix = house.engine.command, house.engine.keeper.unix
+    house.now += 60.0
+    began = unix(house.now)
+    command("cancer", "split", lambda s: transitions.split(s, {"v2": 10.0}, "try", house.now), "me", "try", house.now)
+    house.look()
+    house.now += 5.0
+    house.tick_well(3)
+    was = replace(house.engine.state("cancer"), phase="rolled_back", split={}, rolled_back=("v2",), since=house.now)
+    command("cancer", "undo", lambda s: was, "me", "oops", house.now)
+    house.look()
+
+    async def story(client: Client) -> None:
+        for at in (None, unix(house.now) + 0.5):
+            found = await explained(client, at)
+            assert "v2 was rolled back" in found["what"]
+            assert "30 of the route's 300 requests went to v2: 30 went wrong" in found["to_whom"]
+            again = (
+                f"After that, v2 had traffic again, from {clock(began)} to {clock(unix(house.now))}: 3 of 30 requests"
+            )
+            assert f"{again}, 0 of which went wrong." in found["to_whom"]
+            (line,) = (line for line in found["verdicts"] if line["metric"] == "error_rate")
+            assert (line["verdict"], line["n"]) == ("fail", 30)
+
+    house.ask(story)
+
+
+def test_limits_are_since_what_is_under_judgement_began_not_since_what_is_told(house: Told) -> None:
+    house.broken(30)
+    house.now += 60.0
+    plan = canary_release()
+    command = house.engine.command
+    command("cancer", "release", lambda s: transitions.start(s, plan, "", house.now), "me", "again", house.now)
+    house.look()
+    began = clock(house.engine.keeper.unix(house.now))
+    house.now += 10.0
+
+    async def story(client: Client) -> None:
+        found = await explained(client)
+        assert "v2 was rolled back" in found["what"], "no client has answers of copies"
+        assert {line["words"]["on"] for line in found["verdicts"]} == {f"nothing yet, since {began}"}
 
     house.ask(story)

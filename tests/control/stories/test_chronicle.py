@@ -18,7 +18,7 @@ from proxy.control.stories.chronicle import LATE_SECONDS, MAX_MOMENTS, Chronicle
 from proxy.control.stories.told import facts_told, touched
 from proxy.release import transitions
 from proxy.release.telling import touched_sentence
-from tests.control.houses import House, arm, canary_release, section, settings
+from tests.control.houses import GUARD, House, arm, canary_release, section, settings
 from tests.control.records import SOURCE, failure, leg
 
 
@@ -161,3 +161,18 @@ def test_nothing_under_judgement_makes_no_story(tmp_path: Path) -> None:
     known.on_tick(tick(("v1", "primary", 90, 3)), 101.0)
     known.on_time(house.engine.routes, house.engine.notices, 101.0)
     assert list(known.facts("cancer")) == []
+
+
+def test_another_plan_is_another_story_though_its_candidate_stays(house: House, tmp_path: Path) -> None:
+    known = chronicle(tmp_path)
+    known.follow(house.engine.routes, 100.0)
+    known.on_tick(tick(("v2", "canary", 4, 1)), 101.0)
+    plan = canary_release(guard=replace(GUARD, false_alarm=0.01))
+    changed = settings(section(release=plan, sticky=Sticky("header", "x-user-id")))
+    assert house.engine.reload(lambda: changed, house.now)
+    known.follow(house.engine.routes, 110.0)
+    known.on_tick(tick(("v2", "canary", 2, 0)), 111.0)
+    assert [(each.began, each.ended, sum(row.legs for row in each.touched)) for each in known.facts("cancer")] == [
+        (100.0, 110.0, 4),
+        (110.0, None, 2),
+    ]
