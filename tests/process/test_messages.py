@@ -149,18 +149,20 @@ def test_a_rollback_is_told_once_although_control_dies_with_it_and_the_receiver_
             with Receiver(port=port) as chat:
                 eventually(lambda: chat.heard, "the message")
                 story = eventually(lambda: whole(running), "the story")
-                running.ask(
-                    "POST", "/v1/routes/fraud/release", {"reason": "mended"}
-                )  # what comes in order comes after all
-                eventually(lambda: len([each for each in told(chat) if each["event"] == "start"]) == 1, "the next one")
+                running.ask("POST", "/v1/routes/fraud/release", {"reason": "mended"})
+                # What comes in order comes after all that was said before.
+                eventually(
+                    lambda: [e for e in told(chat) if e["event"] == "start" and e["release"] != story["id"]], "it"
+                )
                 messages = [each for each in told(chat) if each["matter"] == "release/fraud/rolled-back"]
     first, *others = (each for each in messages if each["state"] == "firing")
     assert not others and first["event"] == "rollback" and first["release"] == story["id"]
     page = f"https://penumbra.example/#/routes/fraud/releases/{story['id'].replace('@', '%40')}"
     assert first["links"]["page"] == page
     assert f"{first['touched']['fraud']['live']['requests']} requests met v2" in first["to_whom"]
-    assert story["touched"]["live"]["requests"] == len(b.seen) >= first["touched"]["fraud"]["live"]["requests"] > 0
-    assert story["touched"]["rescued"] == len(b.seen), "the primary answered each of them"
+    live = story["touched"]["live"]["requests"]  # counts of the last moment may have died with control
+    assert len(b.seen) >= live >= first["touched"]["fraud"]["live"]["requests"] > 0
+    assert story["touched"]["rescued"] == live, "the primary answered each of them"
 
 
 BROKEN = """
