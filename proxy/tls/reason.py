@@ -95,7 +95,13 @@ def tls_reason(error: BaseException) -> Reason | None:
 def told(error: BaseException) -> str:
     """The error of a call as a sentence for people: where TLS failed, with the word for it."""
     why = tls_reason(error)
-    return f"tls_failed ({why}): {error}" if why else f"{type(error).__name__}: {error}"
+    if why:
+        return f"tls_failed ({why}): {error}"
+    return f"{type(error).__name__}: {error}" if str(error) else _SILENT.get(type(error), type(error).__name__)
+
+
+_SILENT: dict[type[BaseException], str] = {TimeoutError: "no answer in time"}
+"""What errors mean that say nothing themselves."""
 
 
 def _reason(error: BaseException) -> Reason | None:

@@ -25,7 +25,7 @@ READ = {(1280, "light"), (360, "dark")}
 
 SAYS = {
     "steady": "in steps of 10 seconds",
-    "shadowing": "Stage 1 of 3 waits for 190 more requests; a verdict on disagreement (about 400 more), latency p99",
+    "shadowing": "Stage 1 of 3 waits for 190 more requests; a verdict on disagreement (about 400 more), latency p99.",
     "ramping": "Stage 2 of 3 waits for 190 more requests; a verdict on error rate (about 400 more).",
     "rolled_back": "infinite: no errors at the primary",
     "promoted": "fraud-v2",

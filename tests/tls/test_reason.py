@@ -117,3 +117,4 @@ def test_what_has_nothing_to_do_with_tls_is_told_as_it_is() -> None:
     assert tls_reason(error) is None
     assert told(error) == "ConnectionRefusedError: refused"
     assert told(TlsError("no key")) == "tls_failed (other): no key"
+    assert told(TimeoutError()) == "no answer in time" and told(ConnectionResetError()) == "ConnectionResetError"
