@@ -6,7 +6,6 @@ begins new arms. Requests that are no inference count on arms of their own, beca
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from proxy.contracts.grpc_status import LABELS, OK
@@ -312,7 +311,7 @@ class Tally:
             records_dropped,
             {route: times.take() for route, times in self._overhead.items()},
             overhead_sum,
-            list(self._inflight()),
+            self._inflight(),
             self.connections,
             self._lag.take(),
             lag_sum,
@@ -337,7 +336,11 @@ class Tally:
                 arm.due = 0
         return [(*key, count) for key, count in due.items()]
 
-    def _inflight(self) -> Iterator[tuple[str, str, str, int]]:
+    def _inflight(self) -> list[tuple[str, str, str, int]]:
+        """Legs in flight of each route, version and role, whatever the share at which they were assigned."""
+        legs: dict[tuple[str, str, str], int] = {}
         for arm in self._arms.values():
             if arm.inflight:
-                yield arm.route, arm.version, arm.role, arm.inflight
+                key = (arm.route, arm.version, arm.role)
+                legs[key] = legs.get(key, 0) + arm.inflight
+        return [(*key, count) for key, count in legs.items()]

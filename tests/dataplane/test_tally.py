@@ -77,6 +77,18 @@ def test_an_arm_with_legs_in_flight_is_kept_for_them() -> None:
     assert tally.arm("r", "v", "canary", 0.1) is not arm
 
 
+@given(LEGS)
+def test_legs_in_flight_are_told_by_version_and_role_whatever_their_share(
+    legs: list[tuple[str, Role, float, int | str]],
+) -> None:
+    """Streams outlive changes of the split; control takes one number for each."""
+    tally = Tally()
+    for n, (version, role, share, _) in enumerate(legs):
+        tally.arm("r", version, role, share, inference=n % 3 > 0).inflight += 1
+    told = {(version, role): count for _, version, role, count in take(tally).inflight}
+    assert told == Counter((version, role) for version, role, _, _ in legs)
+
+
 @pytest.mark.parametrize(
     ("role", "code", "urgent"),
     [
