@@ -65,14 +65,16 @@ def first_line(
     state: Mapping[str, Any],
     warnings: Sequence[Mapping[str, Any]],
     now: float,
+    counted: float = 0.0,
 ) -> str:
-    """The line. `state`, `warnings`: as `telling.told_of` has them; `now`: Unix time, or that which is asked about."""
+    """The line. `state`, `warnings`: as `telling.told_of` has them; `now`: Unix time, or that which is asked about;
+    `counted`: until when `touched` was counted, where that is later."""
     whole = {"candidate": "the candidate", "primary": str(state["primary"]) or "the primary"}
     whole |= names_in(entry, route) if entry else {}
     names = {name: _short(each) for name, each in whole.items()}
     worst = _worst(warnings)
     what = f"{_short(route)}: {_did(entry, route, names)}" if entry else f"{_short(route)}: nothing has happened"
-    parts = [f"{what}{_when(entry.at, now) if entry else ''}.", to_whom(touched)]
+    parts = [f"{what}{_when(entry.at, now) if entry else ''}.", _until(counted, to_whom(touched))]
     if worst:
         parts.append(_wrong(worst, len(warnings) - 1, now))
     else:
@@ -127,6 +129,11 @@ def to_whom(touched: Mapping[str, Any] | None) -> str:
     if copies["requests"]:
         return f"Only copies met {versions}: {copies['bad']:,} of {copies['requests']:,} went wrong, no client saw it."
     return f"Nobody has met {versions}."
+
+
+def _until(counted: float, whom: str) -> str:
+    at = datetime.fromtimestamp(counted, UTC)
+    return f"Until {at:%Y-%m-%d %H:%M} UTC: {whom[:1].lower()}{whom[1:]}" if counted and whom else whom
 
 
 def _requests(count: int) -> str:

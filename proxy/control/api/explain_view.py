@@ -71,10 +71,11 @@ def explain(
     release = next(reversed(stories(before)), None)
     known_of = touched(facts, release.entries[0].at if release and facts and _is_of(facts, release, route) else inf)
     told = telling.told_of(route, entry, known_of, facts, state, warnings, said)
+    counted = _counted_until(facts, now) if facts and past else 0.0
     whom = (
         told.to_whom
         + _met_again(known, route, entry, at)
-        + (f" Counted until {telling.clock(_counted_until(facts, now))}." if facts and past else "")
+        + (f" Counted until {telling.clock(counted)}." if counted else "")
     )
     return {
         "route": route,
@@ -84,7 +85,9 @@ def explain(
         "phase": state["phase"],
         "release": release.name if release else None,
         "over": told.over.startswith("Yes"),
-        "summary": first_line(route, entry, known_of, state, warnings, at),
+        "summary": first_line(
+            route, entry, known_of, state, warnings, at, counted if counted > at + SAME_SECOND else 0.0
+        ),
         "what": told.what,
         "when": told.when,
         "to_whom": whom,

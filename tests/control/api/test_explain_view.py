@@ -68,6 +68,9 @@ def test_a_time_before_is_told_as_it_was(house: Told) -> None:
         then = await explained(client, house.engine.keeper.unix(began + 50.0))
         assert (then["phase"], then["over"]) == ("ramping", False)
         assert "was ramping, its traffic: v1 90 %, v2 10 %" in then["is_it_over"]
+        counted = clock(house.engine.keeper.unix(house.now - 100.0))
+        assert f"Until {counted[:16]} UTC: 70 requests" in then["summary"], "of then nothing else is known"
+        assert f"Counted until {counted}." in then["to_whom"]
         assert {line["verdict"] for line in then["verdicts"]} <= {"undecided", "pass"}
         assert [line["n"] for line in then["verdicts"] if line["metric"] == "error_rate"] == [40]
         after = await explained(client, house.engine.keeper.unix(began + 150.0))
