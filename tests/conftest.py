@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -24,21 +25,36 @@ LONG = ("compiled/test_package.py", "e2e", "compiled", "process", "demo", "datap
 """Files and folders that take long, the longest first. Compiling comes before what waits for it."""
 
 
+OF_THREADS: list[sqlite3.Connection] = []
+"""Connections that other threads than the test's opened: such a thread may use one when the test has ended."""
+
+
 @pytest.fixture(autouse=True)
 def databases(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Tests drop stores as a killed process does; from 3.13 on, Python warns of a connection that nobody has closed."""
-    connect = sqlite3.connect
+    connect, test = sqlite3.connect, threading.current_thread()
     opened: list[sqlite3.Connection] = []
 
     def connected(*args: Any, **kwargs: Any) -> sqlite3.Connection:
-        opened.append(connect(*args, **kwargs))
-        return opened[-1]
+        connection: sqlite3.Connection = connect(*args, **kwargs)
+        (opened if threading.current_thread() is test else OF_THREADS).append(connection)
+        return connection
 
     monkeypatch.setattr(sqlite3, "connect", connected)
     yield
-    for each in opened:
+    close(opened)
+
+
+def close(connections: list[sqlite3.Connection]) -> None:
+    """Closes them all, those too that are closed."""
+    for each in connections:
         with suppress(sqlite3.Error):
             each.close()
+
+
+def pytest_sessionfinish() -> None:
+    """No thread has anything left to do."""
+    close(OF_THREADS)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
