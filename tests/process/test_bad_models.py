@@ -110,4 +110,6 @@ def test_a_candidate_that_hangs_until_clients_leave_is_rolled_back(released: Run
 def test_a_healthy_candidate_is_proved_and_promoted(released: Running) -> None:
     with clients(released.data, count=8):
         eventually(lambda: released.route()["phase"] == "promoted", "the promote")
-    assert "proved: less than 0.02 above the primary's" in released.route()["reason"]
+    assert "limits held" in released.route()["reason"]
+    promote = released.ask("GET", "/v1/audit?limit=1").json()["entries"][0]
+    assert "proved: less than 0.02 above the primary's" in json.dumps(promote)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from selenium import webdriver
-from selenium.common.exceptions import WebDriverException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
@@ -37,8 +37,17 @@ class Seen:
         eventually(lambda: text.lower() in self.text(css).lower(), f"{text!r} in {css}")
 
     def press(self, css: str) -> None:
-        eventually(lambda: self.find(css).is_enabled() and self.find(css).is_displayed(), f"{css} can be pressed")
-        self.find(css).click()
+        eventually(lambda: self._pressed(css), f"{css} can be pressed")
+
+    def _pressed(self, css: str) -> bool:
+        try:
+            found = self.find(css)
+            if found.is_enabled() and found.is_displayed():
+                found.click()
+                return True
+        except StaleElementReferenceException:
+            pass  # the page was drawn anew meanwhile
+        return False
 
     def script(self, code: str, *given: Any) -> Any:
         return self.driver.execute_script(code, *given)
