@@ -199,6 +199,7 @@ class LegFacts(Struct, array_like=True, gc=False, frozen=True):
 
 DISTURBED: Final = 1
 UNARY: Final = 2
+UNREAD: Final = 4
 """Marks of a record."""
 
 
@@ -234,7 +235,7 @@ class Record(LegFacts, array_like=True, gc=False, frozen=True):
     partial: bool = False
     """This is such a part, of a leg that is still under way: an answer's body, a few hundred kilobytes at a time."""
     marks: int = 0
-    """Which of `DISTURBED` and `UNARY` hold, in one number: a record is made and sent for each leg."""
+    """Which of `DISTURBED`, `UNARY` and `UNREAD` hold, in one number: a record is made and sent for each leg."""
 
     @property
     def disturbed(self) -> bool:
@@ -245,6 +246,11 @@ class Record(LegFacts, array_like=True, gc=False, frozen=True):
     def unary(self) -> bool:
         """The leg was a call of gRPC that has one message each way, whatever its client asked by."""
         return bool(self.marks & UNARY)
+
+    @property
+    def unread(self) -> bool:
+        """The leg was of a call of gRPC whose messages nobody reads: it counts by its status, and so do its copies."""
+        return bool(self.marks & UNREAD)
 
 
 def without_bodies(record: Record) -> Record:

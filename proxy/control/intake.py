@@ -20,7 +20,6 @@ from proxy.contracts.table import Protocol
 from proxy.payload.alike import read_alike
 from proxy.payload.decode import Decode, take_part
 from proxy.payload.parts import MAX_PARTED_BYTES, Assembly
-from proxy.routing.calls import is_read
 
 PART_SECONDS = 0.005
 """Seconds after which no further record of a batch is begun: control has more to do than to read bodies."""
@@ -126,7 +125,7 @@ class Intake:
             if route not in sections:
                 sections[route] = self._section(route)
             section = sections[route]
-            if section is not None and section.reading != "opaque" and not _is_unread_call(record, section.reading):
+            if section is not None and section.reading != "opaque" and not record.unread:
                 if record.partial:
                     take_part(self.assembly, record, section.reading, source, section.analysis)
                 else:
@@ -150,12 +149,3 @@ class Intake:
             self.sample = max(self.sample * wanted, MIN_SAMPLE)
         elif busy < SPARE_BUDGET * self.budget and self.sample < 1.0:
             self.sample = min(self.sample * min(self.budget / max(busy, 1e-9), MAX_RISE), 1.0)
-
-
-def _is_unread_call(record: Record, reading: Protocol) -> bool:
-    """Whether a leg is of a call whose messages are not read: its worker kept nothing of them, but for a capture those
-    of its request."""
-    if reading == "grpc" and record.path and not is_read(record.path.encode("latin-1", "replace")):
-        return True
-    kept = record.partial or record.parts or record.request is not None or record.response is not None
-    return reading == "grpc" and not (kept or record.beginning or record.ending)

@@ -6,13 +6,13 @@ from random import random
 from typing import Final
 
 from proxy.contracts.message import ResponseHead
-from proxy.contracts.record import MAX_REQUEST_ID, UNARY, Record
+from proxy.contracts.record import MAX_REQUEST_ID, UNARY, UNREAD, Record
 from proxy.dataplane.memory import RECORDS, Memory
 from proxy.dataplane.ports import StreamUser
 from proxy.dataplane.request import Request
 from proxy.dataplane.tally import Arm
 from proxy.link.outbox import Outbox
-from proxy.routing.calls import is_unary
+from proxy.routing.calls import is_read, is_unary
 
 MAX_RECORDED: Final = 4 * 1024 * 1024
 """Bytes of one body, an event stream apart, that reach control. Larger ones travel as None and count as unreadable."""
@@ -107,7 +107,11 @@ class Recorder:
             self._outbox.drop("memory")
             return
         asked: bytes | None = None
-        fields, path, method, copies = b"", "", "", -1
+        fields, path, method, copies, marks = b"", "", "", -1, leg.marks
+        if leg.call >= 0 and is_unary(request.head.path):
+            marks |= UNARY
+        if request.route.by_call and not is_read(request.head.path):
+            marks |= UNREAD
         if last:
             head, copies = request.head, request.copies
             fields, path, method = head.fields, head.path.decode("latin-1"), head.method.decode("latin-1")
@@ -144,7 +148,7 @@ class Recorder:
                 leg.ending,
                 leg.parts,
                 False,
-                leg.marks | UNARY if leg.call >= 0 and is_unary(request.head.path) else leg.marks,
+                marks,
             )
         )
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from proxy.contracts.alike import AlikeLegs
 from proxy.contracts.observation import Observation, observed
-from proxy.contracts.record import Record
+from proxy.contracts.record import UNREAD, Record
 from proxy.contracts.settings import Analysis, RouteSettings
 from proxy.contracts.table import Match, Protocol
 from proxy.control.intake import MIN_SAMPLE, PART_SECONDS, Intake
@@ -156,13 +156,16 @@ def test_what_a_worker_left_unfinished_goes_when_its_next_run_reports() -> None:
     assert bench.intake.bounds_reached() == {"parted_answers": 1} and bench.intake.assembly.size == 0
 
 
-def test_calls_whose_messages_were_not_kept_are_left_out() -> None:
+def test_calls_whose_messages_nobody_reads_are_left_out_and_a_copy_that_failed_is_none_of_them() -> None:
     bench = Bench(0.05)
-    kept = [made(route="calls", response=b""), made(route="calls", request=b"x"), made(route="calls", beginning=b"x")]
-    asked = made(route="calls", path="/a.B/C", request=b"x", request_fields=b"content-type: application/grpc\r\n")
-    others = [asked, made(route="calls"), made(route="other", response=b"x"), made(route="calls", path="/a.B/C")]
-    assert bench.intake.take([*kept, *others], (0, "a"), 0.0) == 7
-    assert len(bench.seen) == len(kept)
+    read = [made(route="calls", response=b""), made(route="calls", role="shadow", failure="reset", status=0)]
+    unread = [
+        made(route="calls", path="/a.B/C", request=b"x", marks=UNREAD),
+        made(route="other", role="shadow", response=b"x", marks=UNREAD),
+        made(route="calls", role="shadow", failure="reset", status=0, marks=UNREAD),
+    ]
+    assert bench.intake.take([*read, *unread], (0, "a"), 0.0) == 5
+    assert [leg.failure for leg in bench.seen] == ["", "reset"]
 
 
 @pytest.mark.parametrize("each", [0.0, PART_SECONDS / 3, 1.0])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from msgspec.structs import asdict, replace
 
-from proxy.contracts.record import DISTURBED, MAX_REQUEST_ID, UNARY
+from proxy.contracts.record import DISTURBED, MAX_REQUEST_ID, UNARY, UNREAD
 from proxy.contracts.table import Match, Share
 from proxy.dataplane.recorder import MAX_RECORDED
 from tests.support.fakes import Bench, asked
@@ -98,3 +99,21 @@ def test_each_fact_stands_in_its_place() -> None:
         "beginning": b"begins", "ending": b"ends", "parts": 29, "partial": False,
         "marks": DISTURBED | UNARY, "detail": "two lengths",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [b"/a.Service/Do", b"/inference.GRPCInferenceService/ModelInfer"])
+@pytest.mark.parametrize("failure", ["", "response_timeout"])
+def test_each_leg_of_a_call_says_whether_anybody_reads_its_messages(path: bytes, failure: str) -> None:
+    """Its copies, too, which carry no path, and those that failed, which have no answer."""
+    bench = Bench(replace(route(protocol="grpc", unread=True, shadows=(Share("v3", 100.0),)), match=Match("/")))
+    head = asked(5)
+    head.path = path
+    bench.ask(head=head)
+    bench.pools["v1"].last.answer()
+    copy = bench.shadow_pools["v3"].last
+    if failure:
+        copy.fail(failure)
+    else:
+        copy.answer()
+    marks = [record.marks & UNREAD for record in bench.outbox.records]
+    assert marks == [0 if b"inference" in path else UNREAD] * 2

@@ -102,7 +102,10 @@ def _why_none(leg: Captured) -> str:
 
 
 def is_unread(leg: Captured) -> bool:
-    """Whether the request that travels with a leg is a call of gRPC whose messages nobody reads."""
+    """Whether a leg is of a call of gRPC whose messages nobody reads. Of files of before, whose lines do not say so, it
+    is known of the leg that the request travels with."""
+    if leg.unread:
+        return True
     if b"application/grpc" not in leg.request_fields.lower():
         return False  # nearly all
     return is_grpc(field_of(leg.request_fields, b"content-type")) and not is_read(path_of(leg))

@@ -27,7 +27,7 @@ from msgspec import Struct, field
 from proxy.contracts.histogram import bucket
 from proxy.contracts.leg_join import WorkerRun
 from proxy.contracts.outcome import OUTCOMES, outcome_of
-from proxy.contracts.record import MAX_FAILED_KEYS, UNARY, ArmTick, Record, code_of
+from proxy.contracts.record import MAX_FAILED_KEYS, UNARY, UNREAD, ArmTick, Record, code_of
 from proxy.contracts.table import COPY_ROLES, Role
 
 FORMAT = 2
@@ -35,6 +35,9 @@ FORMAT = 2
 
 KEPT_FIELDS = frozenset({b"content-type", b"content-encoding", b"inference-header-content-length", b"grpc-encoding"})
 """Header fields that are needed to read a body; all others may hold secrets, and go."""
+
+KEPT_MARKS = UNARY | UNREAD
+"""Marks that say something of the call; the others are of its moment."""
 
 
 class Captured(Record, array_like=False, omit_defaults=True, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -164,7 +167,7 @@ def captured(record: Record, source: WorkerRun, bodies: bool, **said: Any) -> Ca
     values = list(_facts(record))
     if record.parts:
         values[_AT["response"]] = None  # only its end
-    values[_AT["parts"]], values[_AT["partial"]], values[_AT["marks"]] = 0, False, record.marks & UNARY
+    values[_AT["parts"]], values[_AT["partial"]], values[_AT["marks"]] = 0, False, record.marks & KEPT_MARKS
     if bodies:
         for at in _FIELDS:
             values[at] = _needed(values[at])
@@ -254,14 +257,15 @@ _end_of: Callable[[Captured], tuple[str, int, int]] = attrgetter("failure", "cal
 
 def _arm(key: tuple[str, str, Role, float, bool], legs: list[Captured]) -> ArmTick:
     arm = ArmTick(*key[:4], inference=key[4])
-    for (failure, call, status), count in Counter(map(_end_of, legs)).items():
+    ends = Counter(map(_end_of, legs))
+    for (failure, call, status), count in ends.items():
         code = code_of(failure, call, status)
         arm.codes[code] = arm.codes.get(code, 0) + count
     charged = {code for code in arm.codes if arm.inference and _is_charged(code, arm.role)}
     for leg in legs if charged else ():
         if leg.code in charged:
             _charge(arm, leg)
-    done = [leg for leg in legs if not leg.failure]
+    done = [leg for leg in legs if not leg.failure] if any(failure for failure, _, _ in ends) else legs
     totals, first_bytes = [leg.total for leg in done], [leg.first_byte for leg in done]
     arm.total.update(Counter(map(bucket, totals)))
     arm.first_byte.update(Counter(map(bucket, first_bytes)))

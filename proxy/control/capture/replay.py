@@ -6,9 +6,10 @@ A backtest feeds it captured records, a simulation invented ones. Engine and boa
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import groupby
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -33,6 +34,7 @@ from proxy.payload.decode import decode
 from proxy.payload.recognise import looks_like
 from proxy.release.audit import Change
 from proxy.stats.board import Board
+from proxy.stats.look import Look
 
 DECISION_ACTIONS = frozenset({"rollback", "drop", "pause", "notify", "advance", "promote", "settle"})
 
@@ -80,21 +82,24 @@ class Rehearsal:
 
     def tick(self, arms: list[ArmTick], now: float) -> None:
         """Takes the counts of workers until `now`, and looks where it is time to."""
-        self.count(arms, now)
+        self.engine.on_tick(self._tick(arms), now)
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
             self.engine.on_time(now)
 
     def count(self, arms: list[ArmTick], now: float) -> None:
-        """Takes the counts of workers until `now`; whoever looks does so itself."""
+        """Takes the counts of workers until `now`, and judges nothing: whoever counts so looks itself."""
+        self.engine.on_look(Look(self._tick(arms)), now)
+
+    def _tick(self, arms: list[ArmTick]) -> Tick:
         self._seq += 1
         for arm in arms:
             if arm.role == "canary" or arm.role == "shadow":
                 self._legs[arm.route] += arm.counted()
-        self.engine.on_tick(Tick(0, "rehearsal", self._seq, self.engine.revision, arms=arms), now)
+        return Tick(0, "rehearsal", self._seq, self.engine.revision, arms=arms)
 
-    def observe(self, legs: Iterable[Captured], now: float) -> None:
-        """Takes what bodies say."""
+    def observe(self, legs: Sequence[Captured], now: float) -> None:
+        """Takes what bodies say; no leg of a call whose messages nobody reads."""
         sections = {section.name: section for section in self.engine.settings.routes}
 
         def together(route: str) -> tuple[Protocol, Identity] | None:
@@ -103,7 +108,9 @@ class Rehearsal:
 
         alike: list[AlikeLegs] = []
         seen: list[Observation] = []
-        for source, watched in _by_source(leg for leg in legs if leg.route in sections and not is_unread(leg)).items():
+        if not sections.keys() >= set(map(_ROUTE, legs)):
+            legs = [leg for leg in legs if leg.route in sections]
+        for source, watched in _by_source(legs).items():
             read, odd = read_alike(watched, source, together)
             alike += [each for each, _ in read]
             for at in odd:
@@ -131,7 +138,7 @@ def replay(
         for now, batch in _batches(leg for leg in legs if not leg.extra):
             rehearsal = rehearsal or Rehearsal(settings, now)
             rehearsal.tick(arms_of(batch), now)
-            rehearsal.observe(batch, now)
+            rehearsal.observe([leg for leg in batch if not is_unread(leg)], now)
             for leg in batch:
                 if leg.path and leg.request_id and (label := known.get(leg.request_id)) is not None:
                     rehearsal.board.on_label(leg.request_id, label, now)
@@ -149,9 +156,16 @@ def _batches(legs: Iterable[Captured]) -> Iterator[tuple[float, list[Captured]]]
         yield now, list(group)
 
 
-def _by_source(legs: Iterable[Captured]) -> dict[WorkerRun, list[Captured]]:
+_ROUTE: Callable[[Captured], str] = attrgetter("route")
+_SOURCE: Callable[[Captured], WorkerRun] = attrgetter("worker", "incarnation")
+
+
+def _by_source(legs: Sequence[Captured]) -> Mapping[WorkerRun, Sequence[Captured]]:
     """Legs by the worker that reported them, in order."""
+    named = list(map(_SOURCE, legs))
+    if len(set(named)) == 1:
+        return {named[0]: legs}  # nearly always
     sources: defaultdict[WorkerRun, list[Captured]] = defaultdict(list)
-    for leg in legs:
-        sources[leg.source].append(leg)
+    for source, leg in zip(named, legs, strict=True):
+        sources[source].append(leg)
     return sources

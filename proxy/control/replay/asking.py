@@ -8,7 +8,6 @@ that nothing but a latency depends on when a replay is made.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -119,38 +118,41 @@ def legs_of(replayed: Replayed, primary: str, candidate: str) -> list[Captured]:
     asked = replayed.exchange.asked
     assert asked is not None
     copies = 1 + (replayed.noise is not None)
-    answer = _RECORDED if replayed.primary is None else _answer(replayed.primary, asked)
-    legs = [replace(asked, role="primary", version=primary, share=1.0, copies=copies, inference=True, **answer)]
+    first = replace(asked, role="primary", version=primary, share=1.0, copies=copies, inference=True)
+    legs = [first if replayed.primary is None else _answered(first, replayed.primary, asked)]
     if replayed.noise is not None:
-        legs.append(replace(asked, role="noise", version=primary, **_COPY, **_answer(replayed.noise, asked)))
-    legs.append(replace(asked, role="shadow", version=candidate, **_COPY, **_answer(replayed.candidate, asked)))
+        legs.append(_copy(asked, "noise", primary, replayed.noise))
+    legs.append(_copy(asked, "shadow", candidate, replayed.candidate))
     return legs
 
 
-_RECORDED: dict[str, Any] = {}
-_COPY: dict[str, Any] = {
-    "share": 1.0, "inference": True, "copies": -1, "method": "", "path": "", "request_fields": b"", "request": None,
-}  # fmt: skip
-"""What a copy is beside its answer."""
+def _copy(asked: Captured, role: Role, version: str, answer: LiveAnswer) -> Captured:
+    """The leg of a copy: of the request it says nothing, since that travels with the first leg."""
+    copy = replace(
+        asked, role=role, version=version, share=1.0, inference=True, copies=-1,
+        method="", path="", request_fields=b"", request=None,
+    )  # fmt: skip
+    return _answered(copy, answer, asked)
 
 
-def _answer(answer: LiveAnswer, asked: Captured) -> dict[str, Any]:
-    """The facts of an answer, in place of those of the recorded one."""
-    return {
-        "status": answer.status,
-        "failure": answer.failure,
-        "total": answer.total,
-        "first_byte": answer.first_byte,
-        "response_fields": answer.fields,
-        "response": answer.body,
-        "chunks": answer.chunks,
-        "ends": answer.ends,
-        "beginning": answer.beginning,
-        "ending": answer.ending,
-        "call": answer.call,
-        "detail": answer.detail,
-        "marks": UNARY if answer.call >= 0 and _is_unary(asked) else 0,
-    }
+def _answered(leg: Captured, answer: LiveAnswer, asked: Captured) -> Captured:
+    """A leg with the facts of an answer in place of those of the recorded one."""
+    return replace(
+        leg,
+        status=answer.status,
+        failure=answer.failure,
+        total=answer.total,
+        first_byte=answer.first_byte,
+        response_fields=answer.fields,
+        response=answer.body,
+        chunks=answer.chunks,
+        ends=answer.ends,
+        beginning=answer.beginning,
+        ending=answer.ending,
+        call=answer.call,
+        detail=answer.detail,
+        marks=UNARY if answer.call >= 0 and _is_unary(asked) else 0,
+    )
 
 
 def _is_unary(asked: Captured) -> bool:

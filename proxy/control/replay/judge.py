@@ -134,7 +134,7 @@ class ReplayJudge:
         """An exchange with the answers to it."""
         exchange = replayed.exchange
         first = exchange.first
-        finished = first.started + first.total
+        finished = first.finished
         self._see(exchange)
         self.redacted += bool(exchange.redacted)
         legs = legs_of(replayed, self.trial.section.primary, self.trial.candidate)
@@ -150,11 +150,13 @@ class ReplayJudge:
             self._unread += legs
         else:
             self._waiting += legs
-        self._now = max(self._now, finished)
+        if finished > self._now:
+            self._now = finished
         if exchange.label is not None:
             self.labels += 1
             self._labels.append((first.request_id, exchange.label))
-        self._waiting_bytes += sum([len(leg.request or b"") + len(leg.response or b"") for leg in legs])
+        for leg in legs:
+            self._waiting_bytes += len(leg.request or b"") + len(leg.response or b"")
         if self.sent >= self._next_look or self._waiting_bytes >= MAX_WAITING_BYTES:
             self._next_look = self.sent + min(max(int(self.sent * LATER_LOOKS), FIRST_LOOK), MAX_BETWEEN)
             self._look()

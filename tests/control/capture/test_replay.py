@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 from msgspec.structs import replace
 
-from proxy.contracts.record import TICK_SECONDS
+from proxy.contracts.record import TICK_SECONDS, UNARY, UNREAD
+from proxy.contracts.table import Share
 from proxy.control.capture.format import Captured, captured
 from proxy.control.capture.replay import Rehearsal, replay
 from tests.control.houses import canary_release, section, settings
@@ -69,12 +71,23 @@ def test_what_was_picked_for_being_rare_is_no_evidence() -> None:
 
 
 def test_messages_that_nobody_reads_are_not_read_here_either() -> None:
-    """A capture has such requests, so that they can be sent again; control takes none of them to statistics."""
-    rehearsal = Rehearsal(settings(replace(section(split=()), protocol="grpc")), 1000.0)
+    """A capture has such requests, so that they can be sent again; control takes none of them to statistics, and none
+    of their copies."""
+    shadowed = settings(replace(section(split=()), protocol="grpc", shadows=(Share("v2", 100.0),)))
     fields = b"content-type: application/grpc\r\n"
-    for path, read in (("/a.Service/Do", 0), ("/inference.GRPCInferenceService/ModelInfer", 1)):
-        facts = {"path": path, "request_fields": fields, "request": b"odd", "call": 0, "response": b"odd"}
-        leg = captured(record(route="cancer", version="v1", started=1000.0, **facts), (0, "a"), True)
-        rehearsal.observe([leg], 1001.0)
-        assert sum(rehearsal.board.content.analysed.values()) == read
-    rehearsal.close()
+    for path, marks, read in (
+        ("/a.Service/Do", UNREAD, 0),
+        ("/a.Service/Do", 0, 0),  # a line of before
+        ("/inference.GRPCInferenceService/ModelInfer", UNARY, 1),
+    ):
+        facts: dict[str, Any] = {"route": "cancer", "started": 1000.0, "call": 0, "status": 200, "marks": marks}
+        asked = {"path": path, "request_fields": fields, "request": b"odd", "copies": 1}
+        legs = [record(version="v1", response=b"odd", **facts, **asked)]
+        if marks:
+            legs.append(record(version="v2", role="shadow", copies=-1, response=None, **facts))
+        rehearsal = replay(shadowed, [captured(leg, (0, "a"), True) for leg in legs])
+        board = rehearsal.board
+        assert sum(board.content.analysed.values()) == read
+        assert bool(board.unreadable) == bool(read)
+        assert sum(arm.counted for arm in board.counters.arms.values()) == len(legs), "all count by their status"
+        rehearsal.close()
