@@ -13,12 +13,13 @@ What they are made of:
 
 - `results`: plain values, saved as JSON; `report`, `goals`, `charts`: tables, goals, pictures of them
 - `history`: ratios by commit, and what has become slower; `pace`: how fast the machine is at the moment
-- `cases`, `shadows`, `streaming`, `growth`: what is measured
+- `cases`, `shadows`, `streaming`, `growth`: what is measured; `busy`: the main cases beside a process that spins
 - `compare`: interleaved repetitions, ratios; `counted`: what the proxy counted itself
 - `proxies`: the peers, each with its configuration in `peers/`; `naive`: the one written by hand
 - `upstreams`, `misbehaving`: model servers that cost nothing, and ones that fail; `traffic`: bodies and answers
 - `calls`, `talk`: gRPC by h2load and nghttpd, and by a client and a server of our own
-- `load`, `exact`: wrk, and a client that sends exactly n requests; `processes`: process trees, weighed from /proc
+- `load`, `exact`: wrk, and a client that sends exactly n requests; `turns`: one at a time, over many connections;
+  `events`: a server and a client of server-sent events; `processes`: process trees, weighed from /proc
 
 Figures are ratios between peers of one run; times of different machines or days do not compare.
 """

@@ -16,9 +16,10 @@ from rich.console import Console
 from loadtests.calls import CallDrive, StreamDrive, answering_calls, echoing, infer_request
 from loadtests.compare import How, Run, rounds
 from loadtests.counted import summary
+from loadtests.events import EventDrive, talking
 from loadtests.load import Drive
 from loadtests.processes import NotReady, pss_by_label
-from loadtests.proxies import PEER, Plan, Proxy, proxied
+from loadtests.proxies import PEER, Edit, Plan, Proxy, proxied
 from loadtests.results import CaseResult, Sample
 from loadtests.secure import certificate
 from loadtests.traffic import write_bodies
@@ -39,6 +40,8 @@ class Case:
     """`plan` and `how` differ from the defaults (10 % split, full mirror, 30 features, 32 connections) as given.
 
     - `load`: what a run is driven by; `servers`: what answers it
+    - `shown`: for the naive proxy and the interpreted form, too, which are beside the point elsewhere
+    - `usual`: part of a whole benchmark; others are there to be asked for
     """
 
     title: str
@@ -46,8 +49,14 @@ class Case:
     driven: dict[str, Any] = field(default_factory=dict)
     body: int | None = None
     features: int = 30
-    load: type[Drive | CallDrive | StreamDrive] = Drive
+    load: type[Drive | CallDrive | StreamDrive | EventDrive] = Drive
     servers: Servers = answering
+    shown: bool = False
+    usual: bool = True
+
+    def peers(self, names: Sequence[str]) -> list[str]:
+        """Those of `names` that are measured."""
+        return [name for name in names if self.shown or name not in STAND_INS]
 
     def how(self, home: Path, given: dict[str, Any]) -> How:
         """The load of a run, with what it sends in `home`."""
@@ -59,10 +68,12 @@ class Case:
         return self.load(bodies, **self.driven | given)
 
 
+STAND_INS = ("naive", "interpreted")
+
 CASES: dict[str, Case] = {
-    "split": Case("10 % split", {"mirror": False}),
-    "mirror": Case("10 % split, all mirrored"),
-    "statistics": Case("all mirrored, all statistics (Penumbra's alone)", {"statistics": True}),
+    "split": Case("10 % split", {"mirror": False}, shown=True),
+    "mirror": Case("10 % split, all mirrored", shown=True),
+    "statistics": Case("all mirrored, all statistics (Penumbra's alone)", {"statistics": True}, shown=True),
     "whole": Case("all mirrored, all statistics of every exchange", {"statistics": True, "whole": True}),
     "unique": Case("all mirrored, all statistics, no two heads alike", {"statistics": True}, {"unique": True}),
     "paced": Case(
@@ -71,17 +82,18 @@ CASES: dict[str, Case] = {
         {"pause_ms": 10},
     ),
     "single": Case("one connection, 10 % split", {"mirror": False}, {"connections": 1}),
-    "single-mirror": Case("one connection, all mirrored", {}, {"connections": 1}),
-    "body-1k": Case("bodies of 1 KB, all mirrored", body=KIB),
+    "single-mirror": Case("one connection, all mirrored", {}, {"connections": 1}, usual=False),
+    "body-1k": Case("bodies of 1 KB, all mirrored", body=KIB, usual=False),
     "body-64k": Case("bodies of 64 KB, all mirrored", body=64 * KIB),
     "body-1m": Case("bodies of 1 MB, all mirrored", {}, {"connections": 8}, body=KIB * KIB),
-    "reconnect": Case("a new connection for each request, all mirrored", {}, {"close": True}),
+    "events": Case("server-sent events, all mirrored, by chunk", {}, load=EventDrive, servers=talking),
+    "reconnect": Case("a new connection for each request, all mirrored", {}, {"close": True}, usual=False),
     "tls-split": Case("TLS on both sides, 10 % split", {"mirror": False}, {"tls": True}),
     "tls-statistics": Case("TLS on both sides, all mirrored, all statistics", {"statistics": True}, {"tls": True}),
     "tls-reconnect": Case(
         "TLS on both sides, a new connection for each request", {"mirror": False}, {"tls": True, "close": True}
     ),
-    "two-workers": Case("two workers, all mirrored", {"workers": 2}),
+    "two-workers": Case("two workers, all mirrored", {"workers": 2}, usual=False),
     **{
         f"grpc-{name}-{streams}": Case(
             f"gRPC, {title}, {streams} stream{'s' * (streams > 1)} a connection",
@@ -89,6 +101,7 @@ CASES: dict[str, Case] = {
             {"streams": streams, "unique": "unique" in name},
             load=CallDrive,
             servers=answering_calls,
+            usual=name != "mirror",
         )
         for name, title, plan in (
             ("split", "10 % split", {"mirror": False}),
@@ -107,7 +120,7 @@ CASES: dict[str, Case] = {
     ),
 }
 """`unique` is what a proxy meets behind an ingress, and what keeps any memory of heads honest. Bodies of 1 MB come from
-8 connections: 32 would only measure how buffers fill. Calls come from 16."""
+8 connections: 32 would only measure how buffers fill. Calls come from 16. Of events 32 streams have one each 10 ms."""
 
 
 @contextmanager
@@ -126,13 +139,13 @@ def stage(
         yield stack, home, stack.enter_context(servers(home, versions, tls))
 
 
-def start(stack: ExitStack, home: Path, name: str, plan: Plan) -> Proxy | None:
+def start(stack: ExitStack, home: Path, name: str, plan: Plan, edit: Edit = str) -> Proxy | None:
     """A peer at work, or None, said aloud, when it cannot be had on this machine or cannot do this."""
     peer = PEER[name]
     if (plan.mirror and not peer.mirrors) or (plan.tls and not peer.secure) or (plan.http2 and not peer.http2):
         return None
     try:
-        return stack.enter_context(proxied(peer, plan, home))
+        return stack.enter_context(proxied(peer, plan, home, edit))
     except (NotReady, OSError) as error:
         console.print(f"{name} is left out: {error}", style="red", markup=False, highlight=False)
         return None

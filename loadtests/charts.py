@@ -94,7 +94,7 @@ def _draw_axis(name: str, samples: Samples) -> object:
     plot.set_xticks(values, [f"{value:,}" for value in values], minor=False)
     plot.set_xticks([], minor=True)
     plot.set_ylim(bottom=0)
-    plot.set_xlabel(AXES[name].title)
+    plot.set_xlabel(AXES[name].title if name in AXES else name)
     plot.set_ylabel("CPU us per request")
     plot.spines[["top", "right"]].set_visible(False)
     return figure

@@ -35,7 +35,9 @@ class Run:
 
 
 WARM_UP = 3
-"""Seconds; what adapts to the load it meets has done so by then."""
+"""Seconds; what adapts to the load it meets has done so by then, and what begins to fail has failed."""
+SHORT_WARM_UP = 1
+"""Seconds; for whom nothing changes with the load but connections and caches."""
 
 Told = Callable[[str, int, Sample], None]
 
@@ -53,13 +55,13 @@ def measure(run: Run, seconds: float) -> Sample:
     return Sample({name: (cpu - before.get(name, 0.0)) * 1e6 / requests for name, cpu in after.items()}, seen, part)
 
 
-def rounds(runs: Sequence[Run], seconds: float, repetitions: int, told: Told) -> Samples:
-    """`repetitions` samples of each run, after `WARM_UP` uncounted seconds."""
+def rounds(runs: Sequence[Run], seconds: float, repetitions: int, told: Told, warm: float = SHORT_WARM_UP) -> Samples:
+    """`repetitions` samples of each run, after `warm` uncounted seconds; `WARM_UP` for whoever adapts."""
     samples: Samples = {run.name: [] for run in runs}
     for turn in range(repetitions):
         for run in runs:
             if not turn or run.adapts:
-                run.how.drive(run.proxy.port, WARM_UP)
+                run.how.drive(run.proxy.port, WARM_UP if run.adapts else warm)
             sample = measure(run, seconds)
             samples[run.name].append(sample)
             told(run.name, turn, sample)

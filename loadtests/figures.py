@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,12 +21,13 @@ from msgspec.structs import fields
 from loadtests.cases import CASES
 from loadtests.charts import draw
 from loadtests.compare import cost, p50, p99, ratio
-from loadtests.goals import amount, measured, verdict
+from loadtests.goals import Goal, amount, beside_a_neighbour, measured, missing, noise, verdict
+from loadtests.growth import AXES
 from loadtests.history import draw as draw_history
 from loadtests.history import entry_of, read, with_entry, written
 from loadtests.quotes import quote
 from loadtests.report import MIB, analysed, by_process
-from loadtests.results import PUBLISHED, Bench, Sample, load, spread
+from loadtests.results import PUBLISHED, Bench, CaseResult, Sample, load, spread
 from loadtests.shadows import harm
 from loadtests.streaming import added
 from proxy.contracts.settings import Settings
@@ -50,9 +51,12 @@ def short(bench: Bench, folder: str) -> str:
 
 def full(bench: Bench, charts: Sequence[str]) -> str:
     """All figures of a benchmark, for a page beside its charts."""
-    parts = ["# Figures", _machine(bench), _goals(bench), *_budget(bench), *_interpreted(bench), _costs(bench)]
+    parts = ["# Figures", _machine(bench), _goals(bench), *_budget(bench), *_interpreted(bench), *_failed(bench)]
+    parts += [_costs(bench.cases)] + ([_BUSY, _costs(bench.busy)] if bench.busy else [])
     parts += [_shadows(bench)] if bench.shadows else []
     parts += [_streaming(bench)] if bench.streaming else []
+    parts += [_crowd(bench)] if bench.crowd else []
+    parts += [_growth(bench)] if bench.growth else []
     parts += [_analysis(bench)] if bench.analysis else []
     parts += [f"![{Path(chart).stem.replace('-', ' ')}]({chart})" for chart in charts]
     return "\n\n".join(parts) + "\n"
@@ -70,11 +74,22 @@ def _machine(bench: Bench) -> str:
 
 
 def _goals(bench: Bench) -> str:
-    lines = ["| what | goal | measured | |", "|---|---|---|---|"]
+    beside = bool(bench.busy)
+    columns = ["what", "goal", "measured", "noise", *(["busy neighbour"] if beside else []), ""]
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for goal, value in measured(bench):
-        limit, middle = amount(goal.limit, goal.unit), amount(value.median, goal.unit)
-        lines.append(f"| {goal.what} | ≤ {limit} | {middle} | {verdict(goal, value)} |")
+        row = [goal.what, f"≤ {amount(goal.limit, goal.unit)}", amount(value.median, goal.unit)]
+        row += [noise(value, goal.unit), *([_beside(goal, bench)] if beside else []), verdict(goal, value)]
+        lines.append(f"| {' | '.join(row)} |")
+    for goal in missing(bench):
+        row = [goal.what, f"≤ {amount(goal.limit, goal.unit)}", "", "", *([""] if beside else []), "not measured"]
+        lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines)
+
+
+def _beside(goal: Goal, bench: Bench) -> str:
+    value = beside_a_neighbour(goal, bench)
+    return "" if value is None else f"{amount(value.median, goal.unit)} ({noise(value, goal.unit)})"
 
 
 def _budget(bench: Bench) -> list[str]:
@@ -104,10 +119,13 @@ def _interpreted(bench: Bench) -> list[str]:
     ]
 
 
-def _costs(bench: Bench) -> str:
+_BUSY = "The same beside a process that spins on one core:"
+
+
+def _costs(cases: Mapping[str, CaseResult]) -> str:
     columns = ("case", "peer", "CPU µs/request", "spread", "Penumbra is", "requests/s", "analysed", "memory MiB")
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    for name, result in bench.cases.items():
+    for name, result in cases.items():
         title = CASES[name].title if name in CASES else name
         for peer, runs in result.samples.items():
             ours = "penumbra" in result.samples
@@ -147,11 +165,37 @@ def _shadows(bench: Bench) -> str:
 
 
 def _streaming(bench: Bench) -> str:
-    lines = ["| server-sent events through | median chunk µs | added µs |", "|---|---|---|"]
+    lines = ["| server-sent events through | median chunk µs | added µs | noise |", "|---|---|---|---|"]
     for peer, runs in bench.streaming.items():
-        middle = spread([run.p50 for run in runs]).median
-        lines.append(f"| {peer} | {middle:.0f} | {added(bench.streaming, peer).median:.0f} |")
+        middle, more = spread([run.p50 for run in runs]).median, added(bench.streaming, peer)
+        lines.append(f"| {peer} | {middle:.0f} | {more.median:.0f} | {noise(more, 'us')} |")
     return "\n".join(lines)
+
+
+def _crowd(bench: Bench) -> str:
+    columns = ("streams at once through", "streams", "broken", "stalled", "median chunk µs", "p99 µs", "MiB for them")
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for peer, each in bench.crowd.items():
+        took = (each.during - each.before) / MIB
+        row = (f"{each.streams:,}", f"{each.broken}", f"{each.stalled}")
+        lines.append(
+            f"| {' | '.join((peer, *row, f'{each.delays.p50:,.0f}', f'{each.delays.p99:,.0f}', f'{took:.1f}'))} |"
+        )
+    return "\n".join(lines)
+
+
+def _growth(bench: Bench) -> str:
+    lines = ["| cost by | | CPU µs/request | noise |", "|---|---|---|---|"]
+    for name, samples in bench.growth.items():
+        title = AXES[name].title if name in AXES else name
+        for value, runs in samples.items():
+            lines.append(f"| {title} | {int(value):,} | {_cost('penumbra', runs)} | {_noise(runs)} |")
+            title = ""
+    return "\n".join(lines)
+
+
+def _failed(bench: Bench) -> list[str]:
+    return [f"Not measured, because it failed: {name} ({why})." for name, why in bench.failed.items()]
 
 
 def _analysis(bench: Bench) -> str:

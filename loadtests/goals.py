@@ -12,10 +12,11 @@ from rich.table import Table
 
 from loadtests.analysis import ONE_RECORD
 from loadtests.compare import cost, p50, ratio
+from loadtests.growth import growth
 from loadtests.misbehaving import HALF_THERE
-from loadtests.results import Bench, Spread, spread
+from loadtests.results import Bench, Sample, Spread, spread
 from loadtests.shadows import CALLS, CANARIES, KEPT, harm
-from loadtests.streaming import added
+from loadtests.streaming import against
 
 MIB = 1024 * 1024
 Value = Callable[[Bench], Spread]
@@ -84,7 +85,37 @@ def _harmless(whose: str, role: str) -> tuple[Goal, ...]:
 
 
 def _chunk(bench: Bench) -> Spread:
-    return spread([added(bench.streaming, "penumbra").median / added(bench.streaming, "nginx").median])
+    return against(bench.streaming, "penumbra", "nginx")
+
+
+def _crowd(bench: Bench) -> Spread:
+    each = bench.crowd["penumbra"]
+    return spread([float(each.broken + each.stalled)])
+
+
+def _growths() -> tuple[Goal, ...]:
+    """What may not grow with what there is more of."""
+    axes = {"routes": "routes 1 to 1,000", "versions": "versions 2 to 20", "connections": "connections 1 to 10,000"}
+    return tuple(
+        Goal(f"growth of CPU per request: {what}", 1.1, "x", lambda bench, name=name: growth(bench.growth[name], cost))  # type: ignore[misc]
+        for name, what in axes.items()
+    )
+
+
+def _feature(bench: Bench) -> Spread:
+    """Of control alone, for it is what analyses; a feature of the widest rows against one of the narrowest."""
+    samples = bench.growth["features"]
+    narrow, wide = (int(list(samples)[at]) for at in (0, -1))
+    return scaled(growth(samples, _control), narrow / wide)
+
+
+def scaled(value: Spread, by: float) -> Spread:
+    """`by` times as much."""
+    return Spread(value.median * by, value.low * by, value.high * by)
+
+
+def _control(sample: Sample) -> float:
+    return sample.cpu["control"]
 
 
 def _analysis(bench: Bench) -> Spread:
@@ -128,7 +159,11 @@ GOALS: tuple[Goal, ...] = (
     *_harmless(CANARIES, "a rescued canary"),
     *_harmless(KEPT, "a rescued canary that is kept"),
     Goal("client errors with misbehaving shadows", 0, "", _errors),
-    Goal("added delay of an SSE chunk, against nginx", 1.1, "x", _chunk),
+    Goal("CPU: a chunk of server-sent events, mirrored, against Envoy", 0.6, "x", _cost("events", "envoy")),
+    Goal("added delay of a chunk of server-sent events, against nginx", 1.1, "x", _chunk),
+    Goal("1,000 streams at once: those that broke or stalled", 0, "", _crowd),
+    *_growths(),
+    Goal("growth of control's CPU per feature: features 30 to 3,000", 1.1, "x", _feature),
     Goal("memory of all processes (PSS), no body analysed", 64, "MiB", _memory("mirror")),
     Goal("memory of all processes (PSS), all statistics", 90, "MiB", _memory("statistics")),
 )
@@ -136,13 +171,24 @@ GOALS: tuple[Goal, ...] = (
 
 def measured(bench: Bench) -> list[tuple[Goal, Spread]]:
     """The goals that this benchmark has data for: peers may be missing, cases may have been left out."""
-    found = []
-    for goal in GOALS:
-        try:
-            found.append((goal, goal.value(bench)))
-        except KeyError:
-            continue
-    return found
+    return [(goal, value) for goal in GOALS if (value := _value(goal, bench)) is not None]
+
+
+def missing(bench: Bench) -> list[Goal]:
+    """The other goals."""
+    return [goal for goal in GOALS if _value(goal, bench) is None]
+
+
+def beside_a_neighbour(goal: Goal, bench: Bench) -> Spread | None:
+    """The same figure as it was beside a busy neighbour; None: it was not measured there."""
+    return _value(goal, Bench(cases=bench.busy))
+
+
+def _value(goal: Goal, bench: Bench) -> Spread | None:
+    try:
+        return goal.value(bench)
+    except KeyError:
+        return None
 
 
 def verdict(goal: Goal, value: Spread) -> str:
@@ -156,17 +202,21 @@ def amount(value: float, unit: str) -> str:
     return f"{value:.{digits}f} {unit}".rstrip()
 
 
+def noise(value: Spread, unit: str) -> str:
+    """The lowest and the highest of the rounds; nothing for what was measured once."""
+    return (
+        "" if value.low == value.high else f"{amount(value.low, unit).split()[0]}-{amount(value.high, unit).split()[0]}"
+    )
+
+
 def goals_table(bench: Bench) -> Table:
     """One line for each goal that was measured."""
     table = Table(title="Goals")
-    for name in ("what", "goal", "measured", "spread", ""):
-        table.add_column(name, justify="right" if name in ("goal", "measured", "spread") else "left")
+    for name in ("what", "goal", "measured", "noise", "beside a busy neighbour", ""):
+        table.add_column(name, justify="left" if name in ("what", "") else "right")
     for goal, value in measured(bench):
-        row = (
-            f"<= {amount(goal.limit, goal.unit)}",
-            amount(value.median, goal.unit),
-            f"{value.low:.2f}-{value.high:.2f}",
-        )
-        word = verdict(goal, value)
-        table.add_row(goal.what, *row, f"[{'green' if word == 'reached' else 'red'}]{word}")
+        word, busy = verdict(goal, value), beside_a_neighbour(goal, bench)
+        row = (f"<= {amount(goal.limit, goal.unit)}", amount(value.median, goal.unit), noise(value, goal.unit))
+        beside = "" if busy is None else f"{amount(busy.median, goal.unit)} ({noise(busy, goal.unit)})"
+        table.add_row(goal.what, *row, beside, f"[{'green' if word == 'reached' else 'red'}]{word}")
     return table

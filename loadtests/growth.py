@@ -1,6 +1,7 @@
-"""How the cost of a request grows: with routes, features, workers, connections, shadows. Penumbra alone.
+"""How the cost of a request grows: with routes, versions, connections, features, shadows. Penumbra alone.
 
-Nothing on the hot path may grow with the number of routes or with history; features and shadows are work and may.
+Nothing on the hot path may grow with the number of routes, versions or connections, or with history. Features and
+shadows are work and may; a feature costs no more for being one of many.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from typing import Any
 
 import yaml
 
-from loadtests.cases import console, stage, tell
-from loadtests.compare import Run, rounds
+from loadtests.cases import stage, tell
+from loadtests.compare import How, Run, rounds
 from loadtests.load import Drive
 from loadtests.proxies import PEER, Edit, Plan, proxied
-from loadtests.results import Samples
+from loadtests.results import Sample, Samples, Spread, spread
 from loadtests.traffic import write_bodies
+from loadtests.turns import Turns
 
 MOST_SHADOWS = 4
 
@@ -28,7 +30,8 @@ class Setting:
     """What one point of an axis changes from the mirrored case."""
 
     plan: Plan
-    how: Drive
+    bodies: Path
+    how: How
     edit: Edit = str
 
 
@@ -61,22 +64,34 @@ def with_shadows(text: str, ports: Sequence[int]) -> str:
     return yaml.safe_dump(config, sort_keys=False)
 
 
+def with_versions(text: str, count: int) -> str:
+    """The configuration with `count` versions, each but the first with its part of a tenth of the traffic."""
+    config: dict[str, Any] = yaml.safe_load(text)
+    names = [f"candidate-{number}" for number in range(1, count)]
+    config["versions"] |= {name: {**config["versions"]["v2"]} for name in names}
+    del config["routes"]["cancer"]["canary"]
+    config["routes"]["cancer"]["split"] = {name: 10 / len(names) for name in names}
+    return yaml.safe_dump(config, sort_keys=False)
+
+
 def _routes(count: int, base: Setting, home: Path, shadows: Sequence[int]) -> Setting:
     return replace(base, edit=lambda text: with_routes(text, count))
 
 
+def _versions(count: int, base: Setting, home: Path, shadows: Sequence[int]) -> Setting:
+    return replace(base, edit=lambda text: with_versions(text, count))
+
+
 def _features(count: int, base: Setting, home: Path, shadows: Sequence[int]) -> Setting:
-    # Paced: under saturation control would sample, and wide bodies would look cheap.
+    # Paced, and every body analysed: otherwise control would sample, and wide bodies would look cheap.
     bodies = write_bodies(home / f"bodies-{count}", count)
-    return Setting(replace(base.plan, statistics=True), replace(base.how, bodies=bodies, pause_ms=20))
-
-
-def _workers(count: int, base: Setting, home: Path, shadows: Sequence[int]) -> Setting:
-    return replace(base, plan=replace(base.plan, workers=count))
+    return replace(
+        base, plan=replace(base.plan, statistics=True, whole=True), bodies=bodies, how=Drive(bodies, pause_ms=40)
+    )
 
 
 def _connections(count: int, base: Setting, home: Path, shadows: Sequence[int]) -> Setting:
-    return replace(base, how=replace(base.how, connections=count))
+    return replace(base, how=Turns(base.bodies, count))
 
 
 def _shadows(count: int, base: Setting, home: Path, shadows: Sequence[int]) -> Setting:
@@ -84,31 +99,31 @@ def _shadows(count: int, base: Setting, home: Path, shadows: Sequence[int]) -> S
 
 
 AXES: dict[str, Axis] = {
-    "routes": Axis("routes in the table", (1, 10, 100, 1000), _routes),
-    "features": Axis("features, all statistics, 1,500 requests/s", (3, 30, 300), _features),
-    "workers": Axis("workers", (1, 2), _workers),
-    "connections": Axis("client connections", (1, 8, 32, 128, 512, 2000), _connections),
-    "shadows": Axis("shadows, each a full copy", tuple(range(MOST_SHADOWS + 1)), _shadows),
+    "routes": Axis("routes in the table", (1, 1000), _routes),
+    "versions": Axis("versions of a route", (2, 20), _versions),
+    "features": Axis("features, every body analysed, 750 requests/s", (30, 300, 3000), _features),
+    "connections": Axis("client connections, one request at a time", (1, 100, 10_000), _connections),
+    "shadows": Axis("shadows, each a full copy", (0, 1, MOST_SHADOWS), _shadows),
 }
+
+
+def growth(samples: Samples, of: Callable[[Sample], float]) -> Spread:
+    """The last value of an axis over its first, round by round."""
+    first, *_, last = samples.values()
+    return spread([of(b) / of(a) for a, b in zip(first, last, strict=True)])
 
 
 def run_axis(axis: Axis, seconds: float, repetitions: int) -> Samples:
     """Interleaved samples of every value on the axis, by value."""
     with stage(2 + MOST_SHADOWS) as (stack, home, (primary, canary, *shadows)):
-        base = Setting(Plan(primary, canary, shadows[0]), Drive(write_bodies(home / "bodies")))
+        bodies = write_bodies(home / "bodies")
+        base = Setting(Plan(primary, canary, shadows[0]), bodies, Drive(bodies))
         runs = [_start(stack, home, str(value), axis.at(value, base, home, shadows)) for value in axis.values]
         return rounds(runs, seconds, repetitions, tell)
 
 
 def _start(stack: ExitStack, home: Path, name: str, setting: Setting) -> Run:
     proxy = stack.enter_context(proxied(PEER["penumbra"], setting.plan, home, setting.edit))
+    if isinstance(setting.how, Turns):
+        stack.callback(setting.how.close)
     return Run(name, proxy, setting.how)
-
-
-def run_growth(seconds: float, repetitions: int) -> dict[str, Samples]:
-    """All axes."""
-    results: dict[str, Samples] = {}
-    for name, axis in AXES.items():
-        console.print(f"cost against {axis.title}")
-        results[name] = run_axis(axis, seconds, repetitions)
-    return results

@@ -101,16 +101,32 @@ class Delays(msgspec.Struct, frozen=True):
     chunks: int
 
 
+class Crowd(msgspec.Struct, frozen=True):
+    """Many streams at once: how many did not come whole, how many had a chunk that was far too late; delays of all
+    chunks; memory (PSS in bytes) before, and while they were under way."""
+
+    streams: int
+    broken: int
+    stalled: int
+    delays: Delays
+    before: int
+    during: int
+
+
 class Bench(msgspec.Struct):
-    """Everything. `shadows` by peer and kind of shadow; `streaming` by peer; `analysis` by method (CPU us
-    of one exchange); `growth` by axis and value."""
+    """Everything. `busy`: cases again, beside a process that spins; `shadows` by peer and kind of shadow; `streaming`
+    and `crowd` by peer; `analysis` by method (CPU us of one exchange); `growth` by axis and value; `failed`: what gave
+    no figures, and why."""
 
     facts: dict[str, str | int | float] = {}
     cases: dict[str, CaseResult] = {}
+    busy: dict[str, CaseResult] = {}
     shadows: dict[str, Samples] = {}
     streaming: dict[str, list[Delays]] = {}
+    crowd: dict[str, Crowd] = {}
     analysis: dict[str, Spread] = {}
     growth: dict[str, Samples] = {}
+    failed: dict[str, str] = {}
 
 
 def save(bench: Bench, name: str) -> Path:

@@ -11,7 +11,7 @@ request. The seconds in which its failures begin are not in these figures (`comp
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from rich.table import Table
 
 from loadtests.calls import CallDrive, answering_calls, infer_request
 from loadtests.cases import console, stage, tell
-from loadtests.compare import How, Run, p50, p99, ratio, rounds
+from loadtests.compare import WARM_UP, How, Run, p50, p99, ratio, rounds
 from loadtests.load import Drive
 from loadtests.misbehaving import Place, places
 from loadtests.processes import NotReady
@@ -32,9 +32,10 @@ from loadtests.upstreams import answering
 BASE = "no shadow"
 CANARIES = "penumbra, as a canary"
 KEPT = "penumbra, as a canary that is kept"
-PEERS = ("penumbra", "envoy", "nginx")
-JUDGED = 3
-"""Times the repetitions for the peer that a goal is about: a p99 of two seconds differs by a fifth from run to run."""
+MORE = 2
+"""Further rounds where a goal is about a p99: that of two seconds differs by a fifth from run to run."""
+FEW = 2
+"""Rounds of peers, to which no goal compares."""
 
 CALLS = "penumbra, by gRPC"
 CALLS_A_SECOND = 1_500
@@ -58,7 +59,7 @@ def run_shadows(peer: str, seconds: float, repetitions: int, calls: bool = False
             name: stack.enter_context(proxied(PEER[peer], work, home, _moved(work.shadow, at), at.within))
             for name, (work, at) in plans.items()
         }
-        return rounds([Run(name, proxy, how) for name, proxy in started.items()], seconds, repetitions, tell)
+        return rounds([Run(name, proxy, how) for name, proxy in started.items()], seconds, repetitions, tell, WARM_UP)
 
 
 def _paced_calls(home: Path) -> How:
@@ -81,7 +82,7 @@ def run_canaries(kept: bool, seconds: float, repetitions: int) -> Samples:
             )
             for name, (work, at, edit) in plans.items()
         }
-        return rounds([Run(name, proxy, how) for name, proxy in started.items()], seconds, repetitions, tell)
+        return rounds([Run(name, proxy, how) for name, proxy in started.items()], seconds, repetitions, tell, WARM_UP)
 
 
 HERE = Place("127.0.0.1", 0)
@@ -118,19 +119,19 @@ def _rescued(kept: bool) -> Edit:
     return lambda text: text.replace(CANARY_LINE, rescued)
 
 
-def all_shadows(seconds: float, repetitions: int) -> dict[str, Samples]:
-    """By peer, by kind of shadow; peers that are not on this machine are left out."""
-    results = {}
-    for peer in PEERS:
-        try:
-            results[peer] = run_shadows(peer, seconds, repetitions * (JUDGED if PEER[peer].judges else 1))
-        except (NotReady, OSError):
-            continue
-    if "penumbra" in results:
-        results[CANARIES] = run_canaries(False, seconds, repetitions)
-        results[KEPT] = run_canaries(True, seconds, repetitions)
-        results[CALLS] = run_shadows("penumbra", seconds, repetitions * JUDGED, calls=True)
-    return results
+def _more(repetitions: int) -> int:
+    return repetitions + MORE if repetitions > 1 else 1
+
+
+MEASURED: dict[str, Callable[[float, int], Samples]] = {
+    "penumbra": lambda seconds, repetitions: run_shadows("penumbra", seconds, _more(repetitions)),
+    CALLS: lambda seconds, repetitions: run_shadows("penumbra", seconds, repetitions, calls=True),
+    CANARIES: lambda seconds, repetitions: run_canaries(False, seconds, min(repetitions, 3)),
+    KEPT: lambda seconds, repetitions: run_canaries(True, seconds, min(repetitions, 3)),
+    "envoy": lambda seconds, repetitions: run_shadows("envoy", seconds, min(repetitions, FEW)),
+    "nginx": lambda seconds, repetitions: run_shadows("nginx", seconds, min(repetitions, FEW)),
+}
+"""Samples by kind of shadow, of those that have any, in the order of what they are worth."""
 
 
 def harm(samples: Mapping[str, Sequence[Sample]], kind: str) -> Spread:

@@ -1,112 +1,124 @@
-"""Server-sent events: how much later a chunk arrives through a proxy than directly.
+"""Server-sent events: how much later a chunk arrives through a proxy than directly, and a thousand streams at once.
 
-A model server sends an event every few milliseconds with the time in it; the client, on the same machine and clock,
-notes when it arrives. What is reported is the delay beyond that of a direct connection in the same round.
-
-    python -m loadtests.streaming serve FD      the model server
+What is reported of a delay is what a peer adds to that of a direct connection. Peers take turns of half a second, and a
+round has several turns of each: a slow moment of the machine hits all of them alike.
 """
 
 from __future__ import annotations
 
-import re
-import selectors
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import cast
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
 from loadtests.cases import console, stage, start
-from loadtests.compiled import HOUSE
-from loadtests.processes import stop
-from loadtests.proxies import Plan
-from loadtests.results import Delays, Spread, spread
-from loadtests.traffic import PATH
+from loadtests.events import hear, talking
+from loadtests.load import LoadFailed
+from loadtests.processes import pss_by_label
+from loadtests.proxies import Plan, Proxy
+from loadtests.results import Crowd, Delays, Spread, spread
 
 INTERVAL = 0.01
 """Seconds between the events of a stream: 100 tokens a second."""
 STREAMS = 4
+TURNS = 5
+"""Turns of each peer in a round."""
+TURN_SECONDS = 0.5
+UNHEARD = 5
+"""Events at the beginning of each stream that do not count: they wait for connections."""
 DIRECT = "direct"
-REQUEST = f"POST {PATH} HTTP/1.1\r\nHost: model\r\nAccept: text/event-stream\r\nContent-Length: 2\r\n\r\n{{}}".encode()
-# `X-Accel-Buffering: no` is what a model server says to nginx instead of `proxy_buffering off` in its configuration.
-HEAD = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n\r\n"
-)
-WARM_UP = 0.3
-EVENT = re.compile(rb"data: (\d+)\n\n")
+MIB = 1024 * 1024
+
+MANY = 1_000
+SLOWLY = 0.1
+"""Seconds between the events of each of many streams."""
+STALL_SECONDS = 0.5
+"""A chunk that is so late has stalled its stream."""
+MOST_COPIES = "    primary: v1\n    limits: {mirror_inflight: 1100}\n"
+"""By default no more than 256 copies of a route are under way."""
 
 
-def event(now: float) -> bytes:
-    """One event, framed as a chunk; its only content is the monotonic time in nanoseconds."""
-    line = b"data: %d\n\n" % int(now * 1e9)
-    return b"%x\r\n%s\r\n" % (len(line), line)
+def turn(port: int) -> list[float]:
+    """Delays of some streams through a port, in microseconds. Raises LoadFailed where one was not whole."""
+    events = round(TURN_SECONDS / INTERVAL)
+    heard = hear(port, STREAMS, events, INTERVAL)
+    if not all(each.whole(events) for each in heard):
+        raise LoadFailed(f"a stream through port {port} has not come whole")
+    return [delay for each in heard for delay in each.delays[UNHEARD:]]
 
 
-def arrivals(data: bytes, now: float) -> list[float]:
-    """Delays, in microseconds, of the events in what was received at `now`."""
-    return [(now - int(sent) / 1e9) * 1e6 for sent in EVENT.findall(data)]
+def summed(delays: Sequence[float]) -> Delays:
+    """Middle and tail."""
+    ranked = sorted(delays)
+    return Delays(ranked[len(ranked) // 2], ranked[len(ranked) * 99 // 100], len(ranked))
 
 
-@contextmanager
-def talking() -> Iterator[int]:
-    """A model server that streams to whoever asks; yields its port."""
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as sock:
-        port: int = sock.getsockname()[1]
-        command = [sys.executable, "-m", "loadtests.streaming", "serve", str(sock.fileno())]
-        process = subprocess.Popen(command, pass_fds=[sock.fileno()], cwd=HOUSE)
-    try:
-        yield port
-    finally:
-        stop(process)
-
-
-def listen(port: int, seconds: float) -> Delays:
-    """STREAMS streams at once for `seconds`. The first 0.3 s of them, which wait for connections, do not count."""
-    delays: list[float] = []
-    with selectors.DefaultSelector() as selector:
-        streams = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(STREAMS)]
-        for stream in streams:
-            stream.sendall(REQUEST)
-            stream.setblocking(False)
-            selector.register(stream, selectors.EVENT_READ)
-        began = time.monotonic()
-        while time.monotonic() < began + seconds:
-            for key, _ in selector.select(1.0):
-                data = key.fileobj.recv(65536)  # type: ignore[union-attr]
-                now = time.monotonic()
-                if not data:
-                    raise ConnectionError(f"port {port} ended a stream")
-                delays += arrivals(data, now) if now > began + WARM_UP else []
-        for stream in streams:
-            stream.close()
-    if not delays:
-        raise ConnectionError(f"no event came through port {port}")
-    delays.sort()
-    return Delays(delays[len(delays) // 2], delays[len(delays) * 99 // 100], len(delays))
-
-
-def run_streaming(names: Sequence[str], seconds: float, repetitions: int) -> dict[str, list[Delays]]:
-    """Interleaved runs: directly, then through each peer, in every round."""
-    with stage(0) as (stack, home, _):
-        server = stack.enter_context(talking())
+def run_streaming(names: Sequence[str], repetitions: int) -> dict[str, list[Delays]]:
+    """Interleaved turns: directly, then through each peer, again and again. No shadow."""
+    with stage(1, servers=talking) as (stack, home, (server,)):
         plan = Plan(server, server, server, mirror=False)
         proxies = [start(stack, home, name, plan) for name in names]
         ports = {DIRECT: server} | {proxy.name: proxy.port for proxy in proxies if proxy}
         results: dict[str, list[Delays]] = {name: [] for name in ports}
+        for port in ports.values():
+            turn(port)
         for _ in range(repetitions):
-            for name, port in ports.items():
-                results[name].append(listen(port, seconds))
+            delays: dict[str, list[float]] = {name: [] for name in ports}
+            for _ in range(TURNS):
+                for name, port in ports.items():
+                    delays[name] += turn(port)
+            for name, each in delays.items():
+                results[name].append(summed(each))
                 console.print(f"  {name:10} chunk after {results[name][-1].p50:6.0f} us", highlight=False)
         return results
 
 
 def added(results: Mapping[str, Sequence[Delays]], name: str) -> Spread:
     """Microseconds that `name` adds to the median chunk, round by round."""
-    return spread([run.p50 - direct.p50 for run, direct in zip(results[name], results[DIRECT], strict=True)])
+    return spread(_added(results, name))
+
+
+def _added(results: Mapping[str, Sequence[Delays]], name: str) -> list[float]:
+    return [run.p50 - direct.p50 for run, direct in zip(results[name], results[DIRECT], strict=True)]
+
+
+def against(results: Mapping[str, Sequence[Delays]], one: str, other: str) -> Spread:
+    """What `one` adds over what `other` adds, round by round."""
+    return spread([a / b for a, b in zip(_added(results, one), _added(results, other), strict=True)])
+
+
+def run_crowd(names: Sequence[str], seconds: float) -> dict[str, Crowd]:
+    """A thousand streams at once through each peer, all of them copied to a shadow where the peer can."""
+    with stage(2, servers=talking) as (stack, home, (server, shadow)):
+        results = {}
+        for name in names:
+            proxy = start(stack, home, name, Plan(server, server, shadow), _roomy)
+            if proxy is not None:
+                results[name] = crowd(proxy, seconds)
+                console.print(f"  {name:10} {_told(results[name])}", highlight=False)
+        return results
+
+
+def _roomy(text: str) -> str:
+    return text.replace("    primary: v1\n", MOST_COPIES)
+
+
+def crowd(proxy: Proxy, seconds: float) -> Crowd:
+    """A thousand streams at once through a proxy."""
+    events, taken = round(seconds / SLOWLY), [_memory(proxy)]
+    heard = hear(proxy.port, MANY, events, SLOWLY, lambda: taken.append(_memory(proxy)))
+    delays = summed([delay for each in heard for delay in each.delays])
+    broken = sum(not each.whole(events) for each in heard)
+    stalled = sum(max(each.delays, default=0.0) > STALL_SECONDS * 1e6 for each in heard)
+    return Crowd(len(heard), broken, stalled, delays, taken[0], taken[-1])
+
+
+def _told(each: Crowd) -> str:
+    memory = f"{each.before / MIB:.0f} to {each.during / MIB:.0f} MiB"
+    return f"{each.broken} broken, {each.stalled} stalled, p50 {each.delays.p50:.0f} us, {memory}"
+
+
+def _memory(proxy: Proxy) -> int:
+    return sum(pss_by_label(proxy.process.pid).values())
 
 
 def streaming_table(results: Mapping[str, Sequence[Delays]]) -> Table:
@@ -122,38 +134,3 @@ def streaming_table(results: Mapping[str, Sequence[Delays]]) -> Table:
             name, f"{p50:.0f}", f"{p99:.0f}", f"{more.median:.0f}", f"{more.low:.0f}-{more.high:.0f}", f"{chunks:,}"
         )
     return table
-
-
-def serve(fd: int) -> None:
-    """Answers every request with an endless stream, one write for each event."""
-    import asyncio
-
-    import uvloop
-
-    class Talker(asyncio.Protocol):
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            self.transport = cast(asyncio.Transport, transport)
-            self.timer: asyncio.TimerHandle | None = None
-
-        def data_received(self, data: bytes) -> None:
-            if self.timer is None:
-                self.transport.write(HEAD)
-                self.talk()
-
-        def talk(self) -> None:
-            self.transport.write(event(time.monotonic()))
-            self.timer = asyncio.get_running_loop().call_later(INTERVAL, self.talk)
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            if self.timer is not None:
-                self.timer.cancel()
-
-    async def forever() -> None:
-        server = await asyncio.get_running_loop().create_server(Talker, sock=socket.socket(fileno=fd))
-        await server.serve_forever()
-
-    uvloop.run(forever())
-
-
-if __name__ == "__main__" and sys.argv[1:2] == ["serve"]:
-    serve(int(sys.argv[2]))

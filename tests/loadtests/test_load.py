@@ -2,7 +2,6 @@
 
 import shutil
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from loadtests.load import Drive, LoadFailed, drive
 from loadtests.misbehaving import MISBEHAVING, _answer
 from loadtests.processes import program
-from loadtests.streaming import arrivals, event, listen, talking
 from loadtests.traffic import write_bodies
 from loadtests.upstreams import answering
 from tests.support.counting import model_server
@@ -72,25 +70,6 @@ def test_a_slow_name_server_says_where_the_server_is() -> None:
             answer = client.recv(512)
             assert answer[:2] == asked[:2] and answer[7] == count
             assert answer.endswith(socket.inet_aton("127.0.0.1")) == bool(count)
-
-
-def test_events_carry_their_time_and_parts_of_one_are_not_counted() -> None:
-    data = event(100.0) + event(100.5)
-    assert arrivals(data, 101.0) == [pytest.approx(1e6), pytest.approx(5e5)]
-    assert arrivals(data[:-3], 101.0) == [pytest.approx(1e6)]
-
-
-def test_a_stream_is_heard() -> None:
-    with talking() as port:
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                heard = listen(port, 1.0)
-                break
-            except ConnectionError:
-                assert time.monotonic() < deadline
-    assert heard.chunks > 0
-    assert 0 < heard.p50 <= heard.p99
 
 
 @wrk
