@@ -65,6 +65,15 @@ def run(config: str) -> int:
     return serve(Path(config))
 
 
+def supervisor(argument: str) -> int:
+    """What `run` becomes once all are started."""
+    from proxy import logs
+    from proxy.supervisor import supervise
+
+    logs.configure("supervisor")
+    return supervise(argument)
+
+
 def last_words_to(argument: str) -> None:
     """Stacks of a child that crashes go where its supervisor reads them, also if it does while it starts."""
     from json import loads
@@ -86,7 +95,7 @@ def import_msgspec_alone() -> None:
         del sys.modules["typing_extensions"]
 
 
-PROCESSES: dict[str, Callable[[str], int]] = {"worker": worker, "control": control}
+PROCESSES: dict[str, Callable[[str], int]] = {"worker": worker, "control": control, "supervisor": supervisor}
 
 
 def main() -> int:
@@ -95,9 +104,11 @@ def main() -> int:
     if name == "run" or name in PROCESSES:
         # Before anything else is imported: that takes a while, and the default action of a signal ends a process.
         _signal.pthread_sigmask(_signal.SIG_BLOCK, HELD)
-        import_msgspec_alone()
+        if name != "supervisor":
+            import_msgspec_alone()
     if len(sys.argv) == 3 and name in PROCESSES:
-        last_words_to(sys.argv[2])
+        if name != "supervisor":
+            last_words_to(sys.argv[2])
         return PROCESSES[name](sys.argv[2])
     if len(sys.argv) == 3 and name == "run" and not sys.argv[2].startswith("-"):
         return run(sys.argv[2])

@@ -10,9 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-import sysconfig
 from json import dumps
-from pathlib import Path
 from typing import Literal
 
 from proxy.last_words import LastWords
@@ -58,7 +56,7 @@ class Child:
 
     __slots__ = ("due", "hung", "index", "kind", "last_words", "pid", "quick_deaths", "started")
 
-    def __init__(self, kind: ProcessKind, index: int = 0) -> None:
+    def __init__(self, kind: ProcessKind, index: int = 0, words_fd: int | None = None) -> None:
         self.kind = kind
         self.index = index
         self.pid: int | None = None
@@ -66,7 +64,7 @@ class Child:
         self.quick_deaths = 0
         self.due: float | None = 0.0
         self.hung = False
-        self.last_words = LastWords()
+        self.last_words = LastWords(words_fd)
 
     @property
     def name(self) -> str:
@@ -105,7 +103,8 @@ class Child:
 def processor_time(pid: int) -> int:
     """Processor time that a process has used so far, in ticks of the kernel; 0 where that cannot be read."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            fields = stat.read().rpartition(")")[2].split()
     except OSError:
         return 0
     return int(fields[11]) + int(fields[12])
@@ -123,7 +122,7 @@ def spawn(kind: ProcessKind, arguments: dict[str, object]) -> int:
             stdin=subprocess.DEVNULL,
             pass_fds=inherited,
             process_group=0,
-            env=ALLOCATOR[kind] | environment(),
+            env=ALLOCATOR[kind] | os.environ,
         )
     process.returncode = 0  # reaped by the supervisor; Popen must not try
     return process.pid
@@ -132,11 +131,3 @@ def spawn(kind: ProcessKind, arguments: dict[str, object]) -> int:
 def command(kind: str, argument: str) -> list[str]:
     """The command line of a process; -P keeps what lies in the working directory from being imported."""
     return [sys.executable, "-P", "-m", "proxy", kind, argument]
-
-
-def environment() -> dict[str, str]:
-    """The environment of a process that shall import this very package, installed or not."""
-    root = str(Path(__file__).resolve().parent.parent)
-    if root == sysconfig.get_path("purelib"):
-        return dict(os.environ)
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}

@@ -20,8 +20,8 @@ class LastWords:
 
     __slots__ = ("fd",)
 
-    def __init__(self) -> None:
-        self.fd = os.memfd_create("penumbra-last-words")
+    def __init__(self, fd: int | None = None) -> None:
+        self.fd = os.memfd_create("penumbra-last-words") if fd is None else fd
 
     def begin(self) -> None:
         """Another process begins: nothing is left of the one before."""

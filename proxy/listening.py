@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from proxy.contracts.address import Address
-from proxy.contracts.worker_args import LISTEN_BACKLOG
+from proxy.contracts.backlog import LISTEN_BACKLOG
 from proxy.logs import fields
 
 log = logging.getLogger("penumbra.supervisor")

@@ -23,6 +23,19 @@ HELD = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1})
 """Signals that wait for a handler, from the first line of `proxy.__main__` on; SIGUSR1 tells control of a drain."""
 
 
+def prepare() -> None:
+    """Before the first child, and through `execve`: what means nothing ends nothing, and the dead wait to be collected,
+    whatever this process was started with."""
+    for number in UNHEEDED:
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def ended_already() -> bool:
+    """Whether a signal that ends this process waits to be heeded."""
+    return bool(signal.sigpending() & {signal.SIGTERM, signal.SIGINT})
+
+
 @contextmanager
 def held() -> Iterator[None]:
     """Children that are started meanwhile hold their signals; this process goes on as before."""

@@ -1,65 +1,98 @@
-"""Sockets and files that the supervisor opens once and its children inherit: listening sockets, slots, the lifeline."""
+"""Sockets and files that the first process opens once and its children inherit: listening sockets, slots, the lifeline.
+They are numbers of open files, so that they can be told to a process that takes over from this one (execve(2)).
+"""
 
 from __future__ import annotations
 
 import os
-import socket
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from proxy.contracts.settings import Settings
-from proxy.contracts.worker_args import LISTEN_BACKLOG
-from proxy.link.pulse import page
+from proxy.contracts.backlog import LISTEN_BACKLOG
 from proxy.link_folder import LinkFolder
-from proxy.listening import listen, listen_each
+
+
+class OpenFiles(NamedTuple):
+    """Numbers of files that are open as long as traffic is served."""
+
+    data: list[int]
+    """Listening sockets of the traffic."""
+    admin: list[int]
+    """Listening sockets of the admin API."""
+    link: int
+    """Listening socket of control for its workers."""
+    slot: int
+    """Anonymous file of the last published table."""
+    settings: int
+    """Anonymous file of the settings in force."""
+    pulse: int
+    """Page of memory with the beats of all processes."""
+    lifeline: int
+    """Reading end of a pipe that ends with the supervisor."""
+    lifeline_writer: int
+    """Its writing end, which is the supervisor's alone."""
 
 
 class Sockets:
-    """Sockets and files that are bound or opened once and inherited.
+    """The descriptors of a program that starts others, and the `folder` of the link."""
 
-    - `data`, `admin`, `link`: listening sockets of the traffic, of the admin API, and of control for its workers
-    - `listeners`: of each of `data` the number of its listener
-    - `slot`, `settings`: anonymous files of the last published table and of the settings in force
-    - `pulse`: a page of memory with the beats of all processes
-    - `lifeline`: reading end of a pipe whose writing end is the supervisor's alone: it ends with the supervisor
-    """
+    __slots__ = ("_open", "folder")
 
-    def __init__(self, settings: Settings) -> None:
-        by_address = listen_each(settings.listen)
-        self.data = [sock for socks in by_address for sock in socks]
-        owners = settings.listener_of or (0,) * len(settings.listen)
-        self.listeners = [owner for owner, socks in zip(owners, by_address, strict=True) for _ in socks]
-        self.admin = listen(settings.admin.listen)
-        of_state = os.path.dirname(os.path.abspath(settings.state))
-        self._folder = LinkFolder("" if settings.state == ":memory:" else of_state)
-        self.link_path = self._folder.socket
-        try:
-            self.link = _listen_at(self.link_path)
-        except OSError:
-            self._folder.close()
-            raise
-        self.slot = os.memfd_create("penumbra-table")
-        self.settings = os.memfd_create("penumbra-settings")
-        self.pulse = page(1 + settings.workers)
-        self.lifeline, self._lifeline_writer = os.pipe()
+    def __init__(self, folder: LinkFolder, descriptors: OpenFiles) -> None:
+        self.folder, self._open = folder, descriptors
+
+    @property
+    def open(self) -> OpenFiles:
+        """As they are now: a link may be bound again, the traffic's sockets are closed for a drain."""
+        return self._open
+
+    def told(self) -> tuple[tuple[str, int], OpenFiles]:
+        """What `taken_over` makes the same of, as JSON can hold it."""
+        return (self.folder.path, self.folder.lock), self._open
+
+    def pass_on(self, through: bool) -> None:
+        """Whether a program that takes the place of this one has them. Children have what they are given, else none."""
+        for fd in (*self._all(), self.folder.lock):
+            os.set_inheritable(fd, through)
 
     def renew_link(self) -> bool:
         """Binds the link again where somebody has removed it, so that workers find it; True where that was done. Raises
         OSError."""
-        if os.path.exists(self.link_path):
+        if os.path.exists(self.folder.socket):
             return False
-        self._folder.renew()
-        lost, self.link = self.link, _listen_at(self.link_path)
-        lost.close()
+        self.folder.renew()
+        lost, bound = self._open.link, bound_link(self.folder.socket)
+        self._open = self._open._replace(link=bound)
+        os.close(lost)
         return True
 
-    def close(self) -> None:
-        for each in (*self.data, *self.admin, self.link):
-            each.close()
-        for fd in (self.slot, self.settings, self.pulse, self.lifeline, self._lifeline_writer):
+    def close_data(self) -> None:
+        """Nobody connects any more."""
+        closed, self._open = self._open.data, self._open._replace(data=[])
+        for fd in closed:
             os.close(fd)
-        self._folder.close()
+
+    def close(self) -> None:
+        for fd in self._all():
+            os.close(fd)
+        self.folder.close()
+
+    def _all(self) -> tuple[int, ...]:
+        data, admin, *others = self._open
+        return (*data, *admin, *others)
 
 
-def _listen_at(path: str) -> socket.socket:
+def taken_over(folder: Sequence[Any], descriptors: Sequence[Any]) -> Sockets:
+    """The sockets that another program told of, before this one took its place; from now on they are not passed on."""
+    sockets = Sockets(LinkFolder(*folder), OpenFiles(*descriptors))
+    sockets.pass_on(False)
+    return sockets
+
+
+def bound_link(path: str) -> int:
+    """A listening Unix socket at a path. Raises OSError."""
+    import socket  # a folder that somebody removed is rare, and the module takes a quarter of a megabyte
+
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.bind(path)
@@ -68,4 +101,4 @@ def _listen_at(path: str) -> socket.socket:
         sock.close()
         raise
     sock.setblocking(False)
-    return sock
+    return sock.detach()

@@ -1,4 +1,4 @@
-"""The first process: binds the sockets, starts the others, restarts them, drains them.
+"""The first process: starts the others, restarts them, drains them. What it is before that is `proxy.starting`.
 
 It has no event loop and touches no traffic: it sleeps in `select` until a signal comes or a time is due. Rules:
 - sockets are bound once and inherited, so a connection that comes while a worker restarts waits in the backlog;
@@ -8,33 +8,25 @@ It has no event loop and touches no traffic: it sleeps in `select` until a signa
 - children hold the reading end of the lifeline: when this process is gone, whatever the way, they see its end and exit;
 - SIGHUP goes to control, which reloads the configuration; SIGTERM and SIGINT drain; a second one ends at once. One that
   came before anything was started ends it then.
+
+It stays for months and does next to nothing, so it imports next to nothing: no reader of a configuration, no library.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import secrets
 import select
 import signal
 import time
-from typing import Literal
+from json import dumps, loads
+from typing import Any, Literal, NamedTuple, NoReturn
 
-from msgspec.structs import asdict
-
-from proxy.children import Child, processor_time, spawn
-from proxy.config.hints import hints
-from proxy.config.reload import SettingsSlot
-from proxy.contracts.build import build
-from proxy.contracts.settings import Settings
-from proxy.descriptor_limit import raise_descriptor_limit
+from proxy.children import Child, command, processor_time, spawn
 from proxy.link.pulse import Pulses, Reason
-from proxy.listening import bound
 from proxy.logs import fields
-from proxy.memory import with_memory
-from proxy.processors import with_processors
 from proxy.signals import caught_signals
-from proxy.sockets import Sockets
+from proxy.sockets import Sockets, taken_over
 from proxy.watchdog import Watchdog
 
 log = logging.getLogger("penumbra.supervisor")
@@ -48,10 +40,7 @@ CONTROL_GRACE_SECONDS = 5.0
 SIGNAL_ECHO_SECONDS = 0.3
 """Seconds. Some senders signal a process and then its group; a person who cannot wait is slower than this."""
 
-INTERPRETED = "the data plane is not compiled: a request costs about a third more than in the image (docs/cost.md)"
-"""What the log says at the start of a build that is not what the published figures are of."""
-
-EXIT_DRAINED, EXIT_FORCED, EXIT_BIND = 0, 1, 3
+EXIT_DRAINED, EXIT_FORCED = 0, 1
 
 REFUSALS = {1: "the configuration", 4: "the state file"}
 """Exit codes of control that say what it cannot start with."""
@@ -61,64 +50,82 @@ MAX_REFUSALS = 3
 ones are tried for ever, since workers serve on."""
 
 
-def run(settings: Settings, config_path: str) -> int:
-    """Serves until SIGTERM or SIGINT; returns the exit code."""
-    with caught_signals() as wakeup:
-        return _run(settings, config_path, wakeup)
+class Task(NamedTuple):
+    """What a supervisor looks after: plain values, so that they can be an argument of its program."""
 
-
-def _run(settings: Settings, config_path: str, wakeup: int) -> int:
-    raise_descriptor_limit()
-    for hint in hints(settings):
-        log.warning("configuration", extra=fields(hint=hint))
-    settings = with_memory(with_processors(settings))
-    try:
-        sockets = Sockets(settings)
-    except OSError as error:
-        log.error("cannot listen", extra=fields(error=error.strerror or str(error), address=error.filename))
-        return EXIT_BIND
-    try:
-        SettingsSlot(sockets.settings).write(settings)
-        return Supervisor(settings, os.path.abspath(config_path), sockets, wakeup).run()
-    finally:
-        sockets.close()
+    config: str
+    """Path of the configuration, for control."""
+    workers: int
+    """How many there are."""
+    worker: dict[str, Any]
+    """Arguments that all workers have in common, but for descriptors."""
+    drain: float
+    """Seconds that exchanges in flight get at the end."""
+    hang: float
+    """Seconds of silence after which a process is ended."""
 
 
 class Supervisor:
-    """Signals and times in, processes out."""
+    """Signals and times in, processes out. `children`: of control and then of each worker the pid, the moment of its
+    start and the file of its last words, where they were started by the program before this."""
 
-    def __init__(self, settings: Settings, config_path: str, sockets: Sockets, wakeup: int) -> None:
-        self._settings = settings
-        self._config_path = config_path
+    def __init__(
+        self, task: Task, sockets: Sockets, children: list[tuple[int | None, float, int]] | None = None
+    ) -> None:
+        self._task = task
         self._sockets = sockets
-        self._control = Child("control")
-        self._workers = [Child("worker", index) for index in range(settings.workers)]
+        places = [("control", 0), *(("worker", index) for index in range(task.workers))]
+        words = [child[2] for child in children] if children else [None] * len(places)
+        self._control, *self._workers = (
+            Child(kind, index, fd)  # type: ignore[arg-type]  # a kind is one of the two
+            for (kind, index), fd in zip(places, words, strict=True)
+        )
+        for child, (pid, started, _) in zip(self._children, children or (), strict=bool(children)):
+            if pid is not None:
+                child.running(pid, started)
         self._phase: Literal["serving", "draining", "finishing"] = "serving"
         self._deadline: float | None = None
         self._drain_began = 0.0
         self._refusals = 0
         self._link_lost = False
-        self._hop = secrets.token_hex(8)
         self._exit = EXIT_DRAINED
-        self._wakeup = wakeup
-        self._pulses = Pulses(sockets.pulse)
-        self._watchdog = Watchdog(settings.hang)
+        self._pulses = Pulses(sockets.open.pulse)
+        self._watchdog = Watchdog(task.hang)
 
     @property
     def _children(self) -> list[Child]:
         return [self._control, *self._workers]
 
-    def run(self) -> int:
-        """The loop: due starts, then signals, until no child is left."""
-        addresses = {"data": bound(self._sockets.data), "admin": bound(self._sockets.admin)}
-        self._take(0.0)  # what came while this process started
-        if self._phase == "serving":
-            self._start_due(time.monotonic())
-            log.info("listening", extra=fields(**addresses, workers=len(self._workers), pid=os.getpid()))
-            if build() == "interpreted":
-                log.info("interpreted", extra=fields(hint=INTERPRETED))
+    def start(self) -> None:
+        """Starts all children."""
+        self._start_due(time.monotonic())
+
+    def hand_over(self) -> NoReturn:
+        """Another program takes the place of this one, with all that it holds: signals that it holds back, children,
+        open files. Raises OSError."""
+        self._sockets.pass_on(True)
+        for child in self._children:
+            os.set_inheritable(child.last_words.fd, True)
+        children = [(child.pid, child.started, child.last_words.fd) for child in self._children]
+        argument = dumps({"task": self._task, "sockets": self._sockets.told(), "children": children})
+        for handler in logging.root.handlers:
+            handler.flush()
+        arguments = command("supervisor", argument)
+        try:
+            os.execv(arguments[0], arguments)
+        finally:
+            self._sockets.pass_on(False)
+
+    def serve(self) -> int:
+        """Signals and due starts until no child is left; the exit code."""
+        with caught_signals() as wakeup:
+            return self._serve(wakeup)
+
+    def _serve(self, wakeup: int) -> int:
+        self._take(wakeup, 0.0)  # what came while this process started
+        self._reap(time.monotonic())  # who died before there was a handler
         while not self._finished(time.monotonic()):
-            self._take(self._sleep(time.monotonic()))
+            self._take(wakeup, self._sleep(time.monotonic()))
             self._watch(time.monotonic())
         log.info("stopped", extra=fields(code=self._exit))
         return self._exit
@@ -129,10 +136,10 @@ class Supervisor:
         times += [self._deadline] if self._deadline is not None else []
         return max(0.0, min((*times, self._watchdog.due)) - now)
 
-    def _take(self, seconds: float) -> None:
+    def _take(self, wakeup: int, seconds: float) -> None:
         """Heeds the signals that came, after sleeping until one comes or for so long."""
-        ready, _, _ = select.select([self._wakeup], [], [], seconds)
-        for number in sorted(set(os.read(self._wakeup, 4096))) if ready else ():
+        ready, _, _ = select.select([wakeup], [], [], seconds)
+        for number in sorted(set(os.read(wakeup, 4096))) if ready else ():
             self._handle(number, time.monotonic())
 
     def _watch(self, now: float) -> None:
@@ -160,7 +167,7 @@ class Supervisor:
             return
         self._link_lost = False
         if renewed:
-            log.error("the link was removed: bound again", extra=fields(path=self._sockets.link_path))
+            log.error("the link was removed: bound again", extra=fields(path=self._sockets.folder.socket))
             self._control.signal(signal.SIGTERM)
 
     def _word(self, child: Child) -> tuple[int, int]:
@@ -203,7 +210,7 @@ class Supervisor:
             self._pulses.restarted(child.kind, reason)
         if child is self._control:
             self._refusals = self._refusals + 1 if code in REFUSALS else 0
-            if self._refusals >= MAX_REFUSALS and not os.fstat(self._sockets.slot).st_size:
+            if self._refusals >= MAX_REFUSALS and not os.fstat(self._sockets.open.slot).st_size:
                 self._give_up(code, now)
 
     def _give_up(self, code: int, now: float) -> None:
@@ -218,7 +225,7 @@ class Supervisor:
                 self._start(child, now)
 
     def _start(self, child: Child, now: float) -> None:
-        arguments = self._control_arguments() if child.kind == "control" else self._worker_arguments(child.index)
+        arguments = self._control_arguments() if child is self._control else self._worker_arguments(child.index)
         self._pulses.begin(child.place)
         child.last_words.begin()
         try:
@@ -233,32 +240,23 @@ class Supervisor:
         log.info("child started", extra=fields(child=child.name, pid=pid))
 
     def _worker_arguments(self, index: int) -> dict[str, object]:
-        return {
-            "index": index,
-            "listen_fds": [sock.fileno() for sock in self._sockets.data],
-            "listeners": self._sockets.listeners,
-            "link_path": self._sockets.link_path,
-            "drain": self._settings.drain,
-            "connections": self._settings.connections,
-            "memory": self._settings.worker_memory,
-            "client": asdict(self._settings.client),
-            "hop": self._hop,
-        }
+        inherited = {"listen_fds": self._sockets.open.data, "link_path": self._sockets.folder.socket}
+        return {"index": index, "drain": self._task.drain, **inherited, **self._task.worker}
 
     def _control_arguments(self) -> dict[str, object]:
         return {
-            "config": self._config_path,
-            "settings_fd": self._sockets.settings,
-            "admin_fds": [sock.fileno() for sock in self._sockets.admin],
-            "link_fd": self._sockets.link.fileno(),
+            "config": self._task.config,
+            "settings_fd": self._sockets.open.settings,
+            "admin_fds": self._sockets.open.admin,
+            "link_fd": self._sockets.open.link,
         }
 
     def _shared(self, child: Child) -> dict[str, object]:
         """What every process inherits."""
         return {
-            "slot_fd": self._sockets.slot,
-            "lifeline_fd": self._sockets.lifeline,
-            "pulse_fd": self._sockets.pulse,
+            "slot_fd": self._sockets.open.slot,
+            "lifeline_fd": self._sockets.open.lifeline,
+            "pulse_fd": self._sockets.open.pulse,
             "words_fd": child.last_words.fd,
         }
 
@@ -275,17 +273,16 @@ class Supervisor:
 
     def _drain(self, cause: str, now: float) -> None:
         """Readiness off, no new connections, exchanges in flight go on until the deadline."""
-        log.info("draining", extra=fields(cause=cause, seconds=self._settings.drain))
+        log.info("draining", extra=fields(cause=cause, seconds=self._task.drain))
         self._phase, self._drain_began, self._deadline = (
             "draining",
             now,
-            now + self._settings.drain + WORKER_GRACE_SECONDS,
+            now + self._task.drain + WORKER_GRACE_SECONDS,
         )
         for child in self._children:
             child.due = None
         self._control.signal(signal.SIGUSR1)
-        for sock in self._sockets.data:
-            sock.close()
+        self._sockets.close_data()
         for worker in self._workers:
             worker.signal(signal.SIGTERM)
 
@@ -310,3 +307,15 @@ class Supervisor:
                 worker.signal(signal.SIGKILL)
         self._phase, self._deadline = "finishing", now + CONTROL_GRACE_SECONDS
         self._control.signal(signal.SIGTERM)
+
+
+def supervise(argument: str) -> int:
+    """The program that takes over: what `hand_over` told is its argument. Returns the exit code."""
+    told = loads(argument)
+    for _, _, words_fd in told["children"]:
+        os.set_inheritable(words_fd, False)
+    sockets = taken_over(*told["sockets"])
+    try:
+        return Supervisor(Task(*told["task"]), sockets, told["children"]).serve()
+    finally:
+        sockets.close()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from proxy import __main__ as entry
-from proxy.signals import HEEDED, HELD, caught_signals, held
+from proxy.signals import HEEDED, HELD, UNHEEDED, caught_signals, ended_already, held, prepare
 from tests.support.handlers import handlers_kept
 
 
@@ -63,3 +63,20 @@ def test_a_child_is_born_with_its_signals_held_and_the_parent_is_not() -> None:
         made = subprocess.run([sys.executable, "-c", mask], capture_output=True, text=True, check=True)
     assert {int(number) for number in made.stdout.split()} == {int(number) for number in HELD}
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & HELD
+
+
+def test_before_the_first_child_what_means_nothing_is_ignored_and_the_dead_are_kept() -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    prepare()
+    assert {signal.getsignal(number) for number in UNHEEDED} == {signal.SIG_IGN}
+    assert signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
+
+
+def test_a_signal_that_waits_ends_before_anything_begins() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, entry.HELD)
+    for number, ends in ((signal.SIGHUP, False), (signal.SIGINT, True)):
+        signal.raise_signal(number)
+        assert ended_already() is ends
+    with caught_signals() as reader:
+        assert came(reader) == {signal.SIGHUP, signal.SIGINT}
+        assert not ended_already()

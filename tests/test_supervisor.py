@@ -16,7 +16,9 @@ from msgspec.structs import replace
 from proxy import supervisor
 from proxy.config.load import parse
 from proxy.contracts.settings import Settings
+from proxy.opening import opened
 from proxy.signals import HELD
+from proxy.starting import task_of
 from tests.support.handlers import handlers_kept
 from tests.support.running import alive
 
@@ -30,6 +32,15 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         "routes: {r: {match: {path: /}, protocol: json, primary: a}}\n",
         {},
     )
+
+
+def serve(settings: Settings) -> int:
+    """The life of a supervisor that starts all itself."""
+    sockets, listeners, _, _ = opened(settings)
+    try:
+        return supervisor.Supervisor(task_of(settings, "penumbra.yaml", listeners), sockets).serve()
+    finally:
+        sockets.close()
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +58,7 @@ def test_whom_a_signal_reached_while_it_started_starts_nobody_and_leaves_nothing
     signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
     for number in numbers:
         signal.raise_signal(number)
-    assert supervisor.run(settings, "penumbra.yaml") == supervisor.EXIT_DRAINED
+    assert serve(settings) == supervisor.EXIT_DRAINED
     assert started == [] and list(tmp_path.iterdir()) == []
 
 
@@ -58,7 +69,7 @@ def test_two_signals_in_the_first_moment_are_one_that_a_sender_repeats(
     signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
     signal.raise_signal(signal.SIGTERM)
     signal.raise_signal(signal.SIGTERM)
-    assert supervisor.run(settings, "penumbra.yaml") == supervisor.EXIT_DRAINED
+    assert serve(settings) == supervisor.EXIT_DRAINED
 
 
 class Births:
@@ -90,7 +101,7 @@ def test_a_signal_during_restarts_and_their_delays_ends_them(
     births = Births("sh", "-c", "exit 7")
     births.then[12] = lambda: signal.raise_signal(signal.SIGTERM)
     monkeypatch.setattr(supervisor, "spawn", births)
-    assert supervisor.run(settings, "penumbra.yaml") == supervisor.EXIT_DRAINED
+    assert serve(settings) == supervisor.EXIT_DRAINED
     assert len(births.pids) in (12, 13) and births.all_gone()
 
 
@@ -104,7 +115,7 @@ def test_a_second_signal_ends_those_that_do_not_want_to(settings: Settings, monk
     births.then[2] = later
     monkeypatch.setattr(supervisor, "spawn", births)
     monkeypatch.setattr(supervisor, "SIGNAL_ECHO_SECONDS", 0.0)
-    assert supervisor.run(settings, "penumbra.yaml") == supervisor.EXIT_FORCED
+    assert serve(settings) == supervisor.EXIT_FORCED
     assert births.all_gone()
 
 
@@ -119,7 +130,7 @@ def test_who_hangs_is_ended_and_counted_by_its_kind(
     monkeypatch.setattr(supervisor, "spawn", births)
     caplog.set_level("INFO", "penumbra.supervisor")
     patient = replace(settings, hang=1.0, drain=60.0)
-    assert supervisor.run(patient, "penumbra.yaml") == supervisor.EXIT_DRAINED
+    assert serve(patient) == supervisor.EXIT_DRAINED
     ends = [record.fields for record in caplog.records if record.message == "child exited"]  # type: ignore[attr-defined]
     assert {(end["child"], end["signal"], end["reason"]) for end in ends} >= {
         ("control", "SIGABRT", "hung"),
@@ -128,15 +139,34 @@ def test_who_hangs_is_ended_and_counted_by_its_kind(
     assert births.all_gone()
 
 
-@pytest.mark.parametrize(("kind", "said"), [("compiled", 0), ("interpreted", 1)])
-def test_a_build_that_is_not_compiled_says_so_at_its_start(
-    kind: str, said: int, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_children_that_a_program_before_it_started_are_its_own(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(supervisor, "build", lambda: kind)
+    """The program that takes over is given them as an argument: one that died in between is started again, and a file
+    that it was given is passed on to nobody but whose it is."""
+    sockets, listeners, _, _ = opened(settings)
     births = Births("sleep", "60")
-    births.then[2] = lambda: signal.raise_signal(signal.SIGTERM)
+    births.then[3] = lambda: signal.raise_signal(signal.SIGTERM)
     monkeypatch.setattr(supervisor, "spawn", births)
+    before = supervisor.Supervisor(task_of(settings, "penumbra.yaml", listeners), sockets)
+    before.start()
+    argument: list[str] = []
+    monkeypatch.setattr(os, "execv", lambda path, arguments: argument.append(arguments[-1]))
+    before.hand_over()
+    os.kill(births.pids[1], signal.SIGKILL)
     caplog.set_level("INFO", "penumbra.supervisor")
-    assert supervisor.run(settings, "penumbra.yaml") == supervisor.EXIT_DRAINED
-    assert [record.message for record in caplog.records].count("interpreted") == said
-    assert births.all_gone()
+    assert supervisor.supervise(argument[0]) == supervisor.EXIT_DRAINED
+    events = [(record.message, vars(record)["fields"].get("child")) for record in caplog.records]
+    assert events[:2] == [("child exited", "worker-0"), ("child started", "worker-0")]
+    assert len(births.pids) == 3 and births.all_gone()
+
+
+def test_where_no_program_can_take_over_nothing_is_passed_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sockets, listeners, _, _ = opened(settings)
+    monkeypatch.setattr(supervisor, "command", lambda kind, argument: ["/nowhere/python", argument])
+    with pytest.raises(FileNotFoundError):
+        supervisor.Supervisor(task_of(settings, "penumbra.yaml", listeners), sockets).hand_over()
+    assert not any(map(os.get_inheritable, (*sockets.open.data, sockets.open.lifeline)))
+    sockets.close()

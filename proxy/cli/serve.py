@@ -11,7 +11,7 @@ from proxy import logs
 from proxy.cli.exit_codes import EXIT_NO
 from proxy.config.load import load
 from proxy.contracts.settings import ConfigError
-from proxy.supervisor import run
+from proxy.starting import run
 
 
 def serve(config: Path) -> int:

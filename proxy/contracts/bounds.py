@@ -12,8 +12,6 @@ label, stored or hashed is `writable` too.
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 CUT = "…"
 """The last character of a text that was cut, or the one before its hash."""
 
@@ -43,6 +41,8 @@ def shortened(text: str, most: int) -> str:
     """
     if len(text) <= most:
         return text
+    from hashlib import sha256  # half a megabyte, which the supervisor does without
+
     return f"{text[: most - _HASH - 1]}{CUT}{sha256(text.encode(errors='surrogatepass')).hexdigest()[:_HASH]}"
 
 

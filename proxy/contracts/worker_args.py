@@ -7,9 +7,6 @@ from msgspec import Struct
 from proxy.contracts.client_bounds import ClientBounds
 from proxy.contracts.memory import MIB
 
-LISTEN_BACKLOG = 4096
-"""Connections that wait while workers restart; the kernel lowers it to net.core.somaxconn."""
-
 
 class WorkerArgs(Struct, frozen=True):
     """The arguments of one worker. A descriptor (`…_fd`, several as `…_fds`) is the number of an open file

@@ -20,8 +20,9 @@ from functools import partial
 
 import uvloop
 
+from proxy.contracts.backlog import LISTEN_BACKLOG
 from proxy.contracts.table import Table, primaries_only
-from proxy.contracts.worker_args import LISTEN_BACKLOG, WorkerArgs
+from proxy.contracts.worker_args import WorkerArgs
 from proxy.dataplane.descriptors import Descriptors
 from proxy.dataplane.dialing import ServerDialer
 from proxy.dataplane.fronts import Fronts
