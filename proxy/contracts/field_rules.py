@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product
 
 
@@ -18,6 +19,32 @@ def spelled(names: frozenset[bytes]) -> frozenset[bytes]:
         for signs in product((b"-", b"_"), repeat=len(words) - 1):
             spellings.add(words[0] + b"".join([sign + word for sign, word in zip(signs, words[1:], strict=True)]))
     return frozenset(spellings)
+
+
+def same_name(line: bytes) -> bytes:
+    """The name of a field line as servers may read it (`spelled`): in lower case, with `-` for `_`.
+
+    >>> same_name(b"X_Api_Key: abc")
+    b'x-api-key'
+    """
+    return line.partition(b":")[0].lower().replace(b"_", b"-")
+
+
+def same_names(names: Iterable[str]) -> frozenset[bytes]:
+    """Names of fields, as `same_name` tells them."""
+    return frozenset([same_name(name.encode("latin-1")) for name in names])
+
+
+def without_fields(block: bytes, names: frozenset[bytes]) -> bytes:
+    """A block of fields without those of these `same_names`; of the type that it was.
+
+    >>> without_fields(b"a: 1\\r\\nX_Api_Key: abc\\r\\n", same_names(["x-api-key"]))
+    b'a: 1\\r\\n'
+    """
+    if not names:
+        return block
+    lines = block.split(b"\r\n")
+    return type(block)(b"\r\n".join([line for line in lines if same_name(line) not in names]))
 
 
 HOP_BY_HOP = frozenset(

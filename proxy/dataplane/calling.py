@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from proxy.contracts.field_rules import without_fields
 from proxy.contracts.grpc_status import HTTP_STATUS, LABELS, PREFIX, UNAVAILABLE, UNKNOWN
 from proxy.contracts.message import ResponseHead
 from proxy.dataplane.leg import Leg
@@ -23,7 +24,6 @@ from proxy.routing.oip.answer import MAX_MESSAGE, Untellable
 from proxy.routing.oip.call import OipCall
 from proxy.routing.protobuf import NotProtobuf
 from proxy.routing.rewrite.answer import mapped_in
-from proxy.routing.rewrite.plan import without_fields
 
 _OF_CALLS: Final = frozenset(
     (

@@ -172,5 +172,8 @@ class ServerDialer(Dialer):
     def endpoints(self, version: Version) -> list[ServerEndpoint]:
         return self._names.known(version)
 
+    def broken(self, version: Version, rule: str, now: float) -> None:
+        self._names.tally.malformed.note("", version.name, rule, now)
+
     def ejected(self, version: Version, endpoint: ServerEndpoint, reason: str) -> None:
         self._names.ejected(version, endpoint, reason)

@@ -12,20 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from proxy.contracts.field_rules import same_name, without_fields
 from proxy.contracts.message import RequestHead
 from proxy.contracts.table import Forwarded
-from proxy.http2.hpack_reader import NeverIndexed
 
 LISTS: Final[dict[Forwarded, bytes]] = {"none": b"", "x-forwarded": b"X-Forwarded-For", "forwarded": b"Forwarded"}
 """The field that the client is appended to."""
 
 _PROTO: Final = b"x-forwarded-proto"
 _TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-
-def same_name(line: bytes) -> bytes:
-    """The name of a field line as servers may read it."""
-    return line.partition(b":")[0].lower().replace(b"_", b"-")
 
 
 class Manner:
@@ -67,7 +62,7 @@ class Introduction:
         self._list = LISTS[kind].lower()
         self._reserved = frozenset([name.replace(b"_", b"-") for name in reserved])
         written = {self._list, _PROTO} if kind == "x-forwarded" else {self._list}
-        self._drop = self._reserved | written
+        self._drop = (self._reserved | written) - {b""}
         self._head: RequestHead | None = None  # heads of equal bytes are one object: so is what is made of them
         self._told: RequestHead | None = None
 
@@ -81,9 +76,7 @@ class Introduction:
 
     def trailers(self, fields: bytes) -> bytes:
         """A block of trailers without what only the proxy may say."""
-        lines = [line for line in fields.split(b"\r\n")[:-1] if same_name(line) not in self._drop]
-        kept = b"\r\n".join([*lines, b""]) if lines else b""
-        return NeverIndexed(kept) if type(fields) is NeverIndexed else kept
+        return without_fields(fields, self._drop)
 
     def _fields(self, head: RequestHead) -> bytes:
         kept: list[bytes] = []

@@ -21,7 +21,8 @@ AGAIN_SECONDS: Final = 60.0
 
 
 class Malformed:
-    """Counts since the last `take`. `route` and `version` are empty where a client's request could not be read."""
+    """Counts since the last `take`. `route` and `version` are empty where a client's request could not be read, `route`
+    alone where a version's server has said what nobody has asked for."""
 
     __slots__ = ("_counts", "_told")
 
@@ -38,7 +39,9 @@ class Malformed:
         told = self._told.get(key)
         if told is None or now - told >= AGAIN_SECONDS:
             self._told[key] = now
-            who = f"route {route}: the answer of {version}" if version else "a client's request"
+            who = f"what {version} says unasked" if version else "a client's request"
+            if route:
+                who = f"route {route}: the answer of {version}"
             log.warning("%s cannot be read: %s", who, rule)
 
     def take(self) -> list[tuple[str, str, str, int]]:

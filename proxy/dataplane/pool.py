@@ -259,6 +259,9 @@ class Pool(ConnectionOwner):
         if self._members.failed(member, now):
             self._dialer.ejected(self.version, member.endpoint, "failures")
 
+    def broken(self, connection: Connection, rule: str, now: float) -> None:
+        self._dialer.broken(self.version, rule, now)
+
     def states(self, now: float) -> dict[str, str]:
         """The addresses of the endpoints that it knows, and how each of them stands (`ENDPOINT_STATES`)."""
         return self._members.states(now)

@@ -298,6 +298,9 @@ class ConnectionOwner:
         """A request that `member` had has failed."""
         raise NotImplementedError
 
+    def broken(self, connection: Connection, rule: str, now: float) -> None:
+        """A connection that carried no request ends because its server has broken `rule`."""
+
 
 class Dialer:
     """Makes connections."""
@@ -321,6 +324,9 @@ class Dialer:
 
     def watch(self, version: Version, busy: bool, now: float) -> None:
         """Keeps what is known of the addresses of `version` fresh. `busy`: there are connections to it."""
+
+    def broken(self, version: Version, rule: str, now: float) -> None:
+        """Tells that a server of `version` has broken `rule` on a connection that carried no request."""
 
     def ejected(self, version: Version, endpoint: ServerEndpoint, reason: str) -> None:
         """Tells that `endpoint` gets no requests of `version` for a while."""

@@ -124,8 +124,11 @@ class SendingLeg(Attempt, Uploader):
         """The request's end; `flush_request` follows."""
         read_at, stream = self.request.read_at, self.stream
         if stream is not None:
-            if self.request.trailers:
-                stream.trailers(self.request.trailers)
+            trailers, plan = self.request.trailers, self.target.plan
+            if trailers and plan is not None:
+                trailers = plan.trailers(trailers)
+            if trailers:
+                stream.trailers(trailers)
             stream.end()
             if self.upload:
                 self.uploaded()

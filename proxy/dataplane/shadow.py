@@ -99,8 +99,9 @@ class ShadowLeg(Attempt):
         stream.begin(self, self.copied, authority, request.extra + self._shadow.request_extra, self.size)
         for piece in self.pieces:
             stream.data(piece)
-        if request.trailers:
-            stream.trailers(request.trailers)
+        trailers = request.trailers if plan is None else plan.trailers(request.trailers)
+        if trailers:
+            stream.trailers(trailers)
         stream.end()
         stream.flush()
         self.deadline = self.begun + self.target.response_timeout

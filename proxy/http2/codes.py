@@ -1,4 +1,4 @@
-"""Error codes of HTTP/2 (RFC 9113 §7) that this proxy sends or tells apart."""
+"""Error codes of HTTP/2 (RFC 9113 §7) that this proxy sends or tells apart, and the rules that streams break."""
 
 from __future__ import annotations
 
@@ -32,6 +32,18 @@ NAMES: Final = {
     12: "INADEQUATE_SECURITY",
     13: "HTTP_1_1_REQUIRED",
 }
+
+BEHIND_END: Final = "more comes behind the end"
+MALFORMED_HEAD: Final = "a head that RFC 9113 §8 calls malformed"
+MALFORMED_TRAILERS: Final = "trailers that RFC 9113 §8 calls malformed"
+NO_HEAD: Final = "a body has no head"
+NO_WINDOW: Final = "a window is none any more"
+OPENED_BY_NOTHING: Final = "a window is opened by nothing"
+TOO_LARGE: Final = "a frame is too large"
+TOO_MUCH: Final = "more has come than the window of the stream"
+WRONG_LENGTH: Final = "the body is not as long as the head says"
+WRONG_SIZE: Final = "a frame is not of its size"
+"""What is wrong with a stream, or with its connection: as it is counted and logged."""
 
 
 def name_of(code: int) -> str:

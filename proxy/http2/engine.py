@@ -19,13 +19,19 @@ from typing import Final
 from proxy.contracts.compiler import mypyc_attr
 from proxy.http2.bounds import HARD, MAX_STREAM_ID, Http2Bounds
 from proxy.http2.codes import (
+    BEHIND_END,
     COMPRESSION_ERROR,
     ENHANCE_YOUR_CALM,
     FLOW_CONTROL_ERROR,
+    MALFORMED_HEAD,
+    MALFORMED_TRAILERS,
     NO_ERROR,
+    NO_HEAD,
     PROTOCOL_ERROR,
     REFUSED_STREAM,
     STREAM_CLOSED,
+    TOO_MUCH,
+    WRONG_LENGTH,
     Http2Error,
 )
 from proxy.http2.fields import FieldGroup, FieldList
@@ -134,6 +140,10 @@ class Http2Engine(Http2Inbound):
         the peer has done nothing of it."""
         raise NotImplementedError
 
+    def stream_broken(self, stream: int, rule: str) -> None:
+        """A stream ends because the peer has broken a rule in it, and was reset: `rule` says which. Its end is told as
+        that of any other one, behind this. What is said of it now goes nowhere."""
+
     def stream_refused(self, stream: int, code: int) -> None:
         """A stream ended before its head was one: it broke a rule of RFC 9113 §8, or a bound."""
 
@@ -163,12 +173,13 @@ class Http2Engine(Http2Inbound):
             self._drop(stream)
             self._tell_end(stream.number, code)
 
-    def _break(self, stream: Http2Stream, code: int) -> None:
+    def _break(self, stream: Http2Stream, code: int, rule: str) -> None:
         """A stream breaks a rule."""
         if self._gathered:
             self._hand_over_gathered(stream.number)
         if not stream.closed:
             self._reset(stream, code)
+            self.stream_broken(stream.number, rule)
             self._count_broken(code)
 
     def _peer_reset(self, number: int, code: int) -> None:
@@ -203,12 +214,15 @@ class Http2Engine(Http2Inbound):
                 if not length:
                     self._glitch()
             else:
-                self._break(stream, STREAM_CLOSED)
+                self._break(stream, STREAM_CLOSED, BEHIND_END)
             return
         stream.left -= length
         if not stream.heard or stream.left < 0:
             self._give_back(length - size + len(data))
-            self._break(stream, FLOW_CONTROL_ERROR if stream.heard else PROTOCOL_ERROR)
+            if stream.heard:
+                self._break(stream, FLOW_CONTROL_ERROR, TOO_MUCH)
+            else:
+                self._break(stream, PROTOCOL_ERROR, NO_HEAD)
             return
         if length != size:
             self._return_padding(stream, length - size)
@@ -216,7 +230,7 @@ class Http2Engine(Http2Inbound):
         stream.came += size
         if stream.announced >= 0 and (stream.came > stream.announced or (ended and stream.came != stream.announced)):
             self._give_back(len(data))
-            self._break(stream, PROTOCOL_ERROR)
+            self._break(stream, PROTOCOL_ERROR, WRONG_LENGTH)
         elif len(data) == size:
             self._pass_on(stream, data, ended)
         elif data:
@@ -268,7 +282,7 @@ class Http2Engine(Http2Inbound):
             else:
                 self._request_came(number, flags, block, ended)
         elif stream.whole:
-            self._break(stream, STREAM_CLOSED)
+            self._break(stream, STREAM_CLOSED, BEHIND_END)
         elif not stream.heard:
             self._response_came(stream, block, ended)
         else:
@@ -302,14 +316,14 @@ class Http2Engine(Http2Inbound):
         status = block.status
         final = status >= 200
         if not block.is_response() or status == 101 or (ended and not final):
-            self._break(stream, PROTOCOL_ERROR)
+            self._break(stream, PROTOCOL_ERROR, MALFORMED_HEAD)
             return
         if not final:
             self._glitch()
             return
         stream.announced = 0 if stream.bare or status in _BODILESS else block.length
         if ended and stream.announced > 0:
-            self._break(stream, PROTOCOL_ERROR)
+            self._break(stream, PROTOCOL_ERROR, WRONG_LENGTH)
             return
         stream.heard, stream.whole = True, ended
         self.stream_head(stream.number, block.fields, ended)
@@ -319,7 +333,7 @@ class Http2Engine(Http2Inbound):
     def _trailers_came(self, stream: Http2Stream, block: HeaderBlock, ended: bool) -> None:
         short = stream.announced >= 0 and stream.came != stream.announced
         if not ended or short or not block.is_trailers():
-            self._break(stream, PROTOCOL_ERROR)
+            self._break(stream, PROTOCOL_ERROR, WRONG_LENGTH if short else MALFORMED_TRAILERS)
             return
         if self._gathered:
             self._hand_over_gathered(stream.number)

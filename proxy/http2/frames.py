@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from proxy.http2.codes import FRAME_SIZE_ERROR, PROTOCOL_ERROR, WRONG_SIZE, Http2Error
+
 DATA: Final = 0
 HEADERS: Final = 1
 PRIORITY: Final = 2
@@ -88,3 +90,17 @@ def headers_frames(block: bytes, flags: int, stream: bytes) -> bytes:
         parts.append(begun(len(piece), kind, (flags if kind == HEADERS else 0) | last) + stream + piece)
         kind = CONTINUATION
     return b"".join(parts)
+
+
+def unpadded(flags: int, payload: bytes, skipped: int) -> tuple[int, int]:
+    """Where the content begins and ends, behind so many skipped bytes. Raises Http2Error."""
+    padded = bool(flags & PADDED)
+    begin = skipped + padded
+    end = len(payload)
+    if padded:
+        if not end:
+            raise Http2Error(FRAME_SIZE_ERROR, WRONG_SIZE)
+        end -= payload[0]
+    if begin > end:
+        raise Http2Error(PROTOCOL_ERROR, "a frame is padded by more than it has")
+    return begin, end

@@ -19,7 +19,11 @@ from proxy.http2.codes import (
     ENHANCE_YOUR_CALM,
     FLOW_CONTROL_ERROR,
     FRAME_SIZE_ERROR,
+    NO_WINDOW,
+    OPENED_BY_NOTHING,
     PROTOCOL_ERROR,
+    TOO_LARGE,
+    WRONG_SIZE,
     Http2Error,
     name_of,
 )
@@ -49,6 +53,7 @@ from proxy.http2.frames import (
     SETTINGS,
     WINDOW_UPDATE,
     frame,
+    unpadded,
 )
 from proxy.http2.outbound import Http2Outbound
 from proxy.http2.stream import Http2Stream
@@ -130,7 +135,7 @@ class Http2Inbound(Http2Outbound):
             large = length > FRAME_SIZE
             if kind == DATA and (large or not flags & PADDED) and not self._blocks and self._known:
                 if large:
-                    self._break_known(number, FRAME_SIZE_ERROR)
+                    self._break_known(number, FRAME_SIZE_ERROR, TOO_LARGE)
                 at = min(begin + length, end)
                 self._begin_body(number, length, flags, data[begin:at], length)
                 self._body_of, self._body_flags, self._body_left = number, flags, length - (at - begin)
@@ -160,7 +165,7 @@ class Http2Inbound(Http2Outbound):
     def _check(self, kind: int, number: int, length: int) -> None:
         """What is rare: something begins, or goes on, as it may not."""
         if length > FRAME_SIZE:
-            raise Http2Error(FRAME_SIZE_ERROR, "a frame is too large")
+            raise Http2Error(FRAME_SIZE_ERROR, TOO_LARGE)
         if not self._known and kind != SETTINGS:
             raise Http2Error(PROTOCOL_ERROR, "the first frame is not SETTINGS")
         if self._blocks and (kind != CONTINUATION or number != self._block_of):
@@ -192,9 +197,9 @@ class Http2Inbound(Http2Outbound):
             self.idle += 2 if kind in (SETTINGS, PING) else 1
         if _SIZES.get(kind, len(payload)) != len(payload):
             if kind == PRIORITY:
-                self._break_known(number, FRAME_SIZE_ERROR)
+                self._break_known(number, FRAME_SIZE_ERROR, WRONG_SIZE)
                 return
-            raise Http2Error(FRAME_SIZE_ERROR, "a frame is not of its size")
+            raise Http2Error(FRAME_SIZE_ERROR, WRONG_SIZE)
         if (number and kind in _OF_ALL) or (not number and kind in _OF_ONE):
             raise Http2Error(PROTOCOL_ERROR, "a frame of a stream, or of none, is the other")
         if kind == DATA:
@@ -215,14 +220,14 @@ class Http2Inbound(Http2Outbound):
         else:
             self._glitch()  # a priority, or a frame that nobody knows
 
-    def _break_known(self, number: int, code: int) -> None:
+    def _break_known(self, number: int, code: int, rule: str) -> None:
         """A stream, if there still is one of that number, breaks a rule that is of no other one."""
         stream = self._streams.get(number)
         if stream is not None:
-            self._break(stream, code)
+            self._break(stream, code, rule)
 
     def _padded_body(self, flags: int, number: int, payload: bytes) -> None:
-        begin, end = _unpadded(flags, payload, 0)
+        begin, end = unpadded(flags, payload, 0)
         self._begin_body(number, len(payload), flags, payload[begin:end], end - begin)
 
     def _headers(self, flags: int, number: int, payload: bytes) -> None:
@@ -230,7 +235,7 @@ class Http2Inbound(Http2Outbound):
         if not number:
             raise Http2Error(PROTOCOL_ERROR, "a head has no stream")
         if flags & (PADDED | PRIORITIZED):
-            begin, end = _unpadded(flags, payload, 5 if flags & PRIORITIZED else 0)
+            begin, end = unpadded(flags, payload, 5 if flags & PRIORITIZED else 0)
             if flags & PRIORITIZED and int.from_bytes(payload[begin - 5 : begin - 1], "big") & MOST_WINDOW == number:
                 flags |= ON_ITSELF
             payload = payload[begin:end]
@@ -277,7 +282,7 @@ class Http2Inbound(Http2Outbound):
             change, self._window_of_streams = value - self._window_of_streams, value
             for stream in self._streams.values():
                 if not self._widen(stream, change):
-                    raise Http2Error(FLOW_CONTROL_ERROR, "a window is none any more")
+                    raise Http2Error(FLOW_CONTROL_ERROR, NO_WINDOW)
         elif number == HEADER_TABLE_SIZE:
             self._encoder.resize(value)
         elif number == MAX_CONCURRENT_STREAMS:
@@ -295,17 +300,17 @@ class Http2Inbound(Http2Outbound):
             if stream is None:
                 self._check_known(number)
             elif not count:
-                self._break(stream, PROTOCOL_ERROR)
+                self._break(stream, PROTOCOL_ERROR, OPENED_BY_NOTHING)
             elif not self._widen(stream, count):
-                self._break(stream, FLOW_CONTROL_ERROR)
+                self._break(stream, FLOW_CONTROL_ERROR, NO_WINDOW)
         elif not count:
-            raise Http2Error(PROTOCOL_ERROR, "a window is opened by nothing")
+            raise Http2Error(PROTOCOL_ERROR, OPENED_BY_NOTHING)
         elif not self._widen_all(count):
-            raise Http2Error(FLOW_CONTROL_ERROR, "a window is none any more")
+            raise Http2Error(FLOW_CONTROL_ERROR, NO_WINDOW)
 
     def _goaway_came(self, payload: bytes) -> None:
         if len(payload) < 8:
-            raise Http2Error(FRAME_SIZE_ERROR, "a frame is not of its size")
+            raise Http2Error(FRAME_SIZE_ERROR, WRONG_SIZE)
         self._left_us = self.ending = True
         self._peer_leaves(int.from_bytes(payload[:4], "big") & MOST_WINDOW, int.from_bytes(payload[4:8], "big"))
 
@@ -354,8 +359,8 @@ class Http2Inbound(Http2Outbound):
         if not number & 1 or number > self._last:
             raise Http2Error(PROTOCOL_ERROR, "a frame is of a stream that nobody has opened")
 
-    def _break(self, stream: Http2Stream, code: int) -> None:
-        """A stream breaks a rule."""
+    def _break(self, stream: Http2Stream, code: int, rule: str) -> None:
+        """A stream breaks a rule, which is told."""
         raise NotImplementedError
 
     def _begin_body(self, number: int, length: int, flags: int, data: bytes, size: int) -> None:
@@ -384,17 +389,3 @@ class Http2Inbound(Http2Outbound):
 
 ON_ITSELF: Final = 0x100
 """Beside the flags of a head: its stream depends on itself, which no stream may."""
-
-
-def _unpadded(flags: int, payload: bytes, skipped: int) -> tuple[int, int]:
-    """Where the content begins and ends, behind so many skipped bytes."""
-    padded = bool(flags & PADDED)
-    begin = skipped + padded
-    end = len(payload)
-    if padded:
-        if not end:
-            raise Http2Error(FRAME_SIZE_ERROR, "a frame is not of its size")
-        end -= payload[0]
-    if begin > end:
-        raise Http2Error(PROTOCOL_ERROR, "a frame is padded by more than it has")
-    return begin, end

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.contracts.field_rules import same_name
 from proxy.contracts.table import Forwarded
-from proxy.dataplane.introduction import Introduction, address_of, same_name
+from proxy.dataplane.introduction import Introduction, address_of
 from proxy.http1.request_head import Http1RequestHead
 from proxy.http2.hpack_reader import NeverIndexed
 

@@ -15,13 +15,19 @@ def test_all_are_counted_and_few_are_logged(caplog: pytest.LogCaptureFixture) ->
         for now in (0.0, 1.0, AGAIN_SECONDS):
             malformed.note("r", "v2", "Transfer-Encoding is not `chunked` alone", now)
         malformed.note("", "", "exactly one Host field is needed", 1.0)
-    rows = {("r", "v2", "Transfer-Encoding is not `chunked` alone", 3), ("", "", "exactly one Host field is needed", 1)}
+        malformed.note("", "v2", "too many frames that ask for nothing", 1.0)
+    rows = {
+        ("r", "v2", "Transfer-Encoding is not `chunked` alone", 3),
+        ("", "", "exactly one Host field is needed", 1),
+        ("", "v2", "too many frames that ask for nothing", 1),
+    }
     assert set(malformed.take()) == rows and malformed.take() == []
     answer = "route r: the answer of v2 cannot be read: Transfer-Encoding is not `chunked` alone"
     assert [record.getMessage() for record in caplog.records] == [
         answer,
         answer,
         "a client's request cannot be read: exactly one Host field is needed",
+        "what v2 says unasked cannot be read: too many frames that ask for nothing",
     ]
 
 

@@ -391,7 +391,7 @@ class FakeOutbox:
         self.dropped[reason] += 1
 
 
-ROWS = ("shadow_dropped", "mirrored", "rescued", "retries", "rejected", "not_rescued", "not_retried")
+ROWS = ("shadow_dropped", "mirrored", "rescued", "retries", "rejected", "not_rescued", "not_retried", "malformed")
 """The rows of a tick that a bench tells."""
 
 

@@ -234,6 +234,11 @@ class Http2ServerConnection(Http2Engine, asyncio.Protocol):
         else:
             self._end(stream, asking, fields)
 
+    def stream_broken(self, stream: int, rule: str) -> None:
+        if stream in self.asked:
+            self._touched.pop(stream, None)
+            self.fail(stream, "malformed", rule)
+
     def stream_closed(self, stream: int, code: int, unprocessed: bool) -> None:
         asking = self.asked.pop(stream, None)
         if asking is not None:

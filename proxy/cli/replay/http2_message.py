@@ -11,7 +11,7 @@ from __future__ import annotations
 from math import inf
 
 from proxy.cli.replay.message import BODILESS, MAX_HEADS, RequestMessage, id_of, line_of
-from proxy.contracts.field_rules import REQUEST_SPECIAL
+from proxy.contracts.field_rules import REQUEST_SPECIAL, without_fields
 from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.message import RequestHead
 from proxy.contracts.settings import RouteSettings, Settings
@@ -21,7 +21,7 @@ from proxy.http2.fields import FieldList
 from proxy.http2.request import TIMEOUT, write_request
 from proxy.routing.calls import is_read, is_unary
 from proxy.routing.rewrite.call import call_plan
-from proxy.routing.rewrite.plan import RewritePlan, plan_of, without_fields
+from proxy.routing.rewrite.plan import RewritePlan, plan_of
 
 _LEFT_OUT = REQUEST_SPECIAL | {TIMEOUT}
 """Fields that are of another connection, or written anew."""

@@ -225,6 +225,7 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         if user is None:
             # Bytes that belong to no request: the next answer could not be trusted (RFC 9112 §9.2).
             self.transport.abort()
+            self._owner.broken(self, "bytes come that belong to no request", now)
             return
         user.read_at = now
         if self._tunnel:

@@ -194,6 +194,8 @@ class Http2Connection(Http2Engine, asyncio.Protocol):
                 break  # that was all
         if self.closed or transport.is_closing():
             return  # and the streams hear of it
+        if self.blocked:
+            self._hand_over()  # streams that were given up have ended, whether or not the other side ever hears of it
         self.written()
         if self.waiters:
             self.look_at_waiters()

@@ -32,7 +32,7 @@ from proxy.dataplane.shared import Shared
 from proxy.dataplane.states import QUEUED
 from proxy.dataplane.unexpected import unexpected
 from proxy.http2.bounds import STREAMS, Http2Bounds
-from proxy.http2.codes import ENHANCE_YOUR_CALM, NO_ERROR, Http2Error
+from proxy.http2.codes import ENHANCE_YOUR_CALM, MALFORMED_HEAD, NO_ERROR, Http2Error
 from proxy.http2.fields import FieldList
 from proxy.http2.request import Http2RequestError, refused_head, request_of, trailers_of
 
@@ -235,8 +235,21 @@ class Http2Downstream(Http2Connection, ClientConnection):
         if not (found.over or (found.said and code == NO_ERROR)):
             found.gone()
 
+    def stream_broken(self, stream: int, rule: str) -> None:
+        """A request that is malformed is none that its client has taken back (RFC 9113 §8.1.1)."""
+        self._shared.tally.malformed.note("", "", rule, self.now)
+        found = self.exchanges.get(stream)
+        exchange = found.exchange if found is not None else None
+        if exchange is None:
+            return
+        try:
+            exchange.reject("bad_request", rule)
+        except Exception as error:
+            unexpected(error)
+            exchange.fault()
+
     def stream_refused(self, stream: int, code: int) -> None:
-        self._shared.tally.malformed.note("", "", "a head that RFC 9113 §8 calls malformed", self.now)
+        self._shared.tally.malformed.note("", "", MALFORMED_HEAD, self.now)
         self._shared.tally.rejected("", "bad_request")
 
     def _refuse(self, number: int, error: Http2RequestError, fields: FieldList, ended: bool) -> None:

@@ -69,7 +69,7 @@ class Silence:
 
     def gave_up(self, heard: float, now: float) -> bool:
         """A call was given up of which nothing had been heard. True: no further ones should be sent."""
-        if heard >= self.waiting:
+        if heard > self.waiting:
             return False
         self.given_up += 1
         silent = now - self.waiting

@@ -5,7 +5,8 @@
 2. An answer is credited when its user has taken it and its client keeps up: a slow client stops its own stream.
 3. After a GOAWAY, beyond its age, or where its name leads elsewhere, no further stream is opened; those open finish.
 4. Only a stream that the server has refused, or that its GOAWAY left out, was not worked on for sure.
-5. One of whose server nothing is heard while calls wait for it gets no further ones, and ends (`silence`).
+5. One of whose server nothing is heard while calls wait for it gets no further ones, and ends (`silence`). What a
+   server says that does not read its socket is no sign of life.
 6. Numbers of streams end (RFC 9113 §5.1.1): long before, another connection is made.
 
 The file is long because a connection and its streams are one state: what one hears ends others.
@@ -308,6 +309,7 @@ class Http2Upstream(Http2Connection, Connection):
         "_silence",
         "_touched",
         "_trust",
+        "_unread",
         "authority",
         "base_path",
         "lent",
@@ -322,7 +324,7 @@ class Http2Upstream(Http2Connection, Connection):
         self._idle_since, self._retires, self._max_idle = 0.0, inf, inf
         self._endpoint, self._member = ANYWHERE, NOBODY
         self.streams: dict[int, Http2ServerStream] = {}
-        self.lent = 0
+        self.lent = self._unread = 0
         self._limit = MAX_STREAMS
         self._going = self._full = False
         self._groups: dict[RequestHead, FieldGroup] = {}  # of heads that have come several times
@@ -362,18 +364,36 @@ class Http2Upstream(Http2Connection, Connection):
         return now - self.now < LIVELY_SECONDS
 
     def look(self, patience: float, now: float) -> None:
-        what = self._silence.look(self.lent > 0, self.now, patience, now)
+        what = self._silence.look(self.lent > 0, self._heard(now), patience, now)
         if what == ASK:
             self.ping()
             self.changed()
         elif what == DEAD:
             self._going, self.now = True, now
-            self._end_all("reset", f"nothing was heard of the server for {now - self._silence.since:.0f} s")
+            what_is = "the server has read nothing" if self.blocked else "nothing was heard of the server"
+            self._end_all("reset", f"{what_is} for {now - self._silence.since:.0f} s")
             self.transport.abort()
+
+    def _heard(self, now: float) -> float:
+        """When the server has last given a sign of life. While it does not read its socket, what it says is none: that
+        silence began when it last took something."""
+        if not self.blocked:
+            return self.now
+        size = self.transport.get_write_buffer_size()
+        if size != self._unread:
+            self._unread = size
+            self._silence.sent(now)
+        return min(self.now, self._silence.waiting)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = self.transport.get_write_buffer_size()
+        self._silence.sent(monotonic())
 
     def gave_up(self) -> None:
         """A stream was given up of which nothing was heard."""
-        if not self._going and self._silence.gave_up(self.now, monotonic()):
+        now = monotonic()
+        if not self._going and self._silence.gave_up(self._heard(now), now):
             self._going = True
 
     def has_expired(self, now: float) -> bool:
@@ -426,7 +446,7 @@ class Http2Upstream(Http2Connection, Connection):
         """The head of a stream was written."""
         self.streams[stream.number] = stream
         self.wrote += CALL_EARNS * EARNED_BYTES
-        if self._silence.waiting <= self.now:
+        if self._silence.waiting <= self.now and not self.blocked:
             self._silence.sent(monotonic())
         if stream.number >= RENEW:
             self._going = True
@@ -483,6 +503,8 @@ class Http2Upstream(Http2Connection, Connection):
         self.write()
         self.closed = True
         self.transport.abort()
+        if not self.streams:
+            self._owner.broken(self, str(error), self.now)  # who else would tell
         self._end_all("malformed", str(error))
 
     def handed_over(self) -> None:
@@ -538,6 +560,11 @@ class Http2Upstream(Http2Connection, Connection):
             self._fault(found, user, error)
         if user is not None:
             self._touched.append((found, user))
+
+    def stream_broken(self, stream: int, rule: str) -> None:
+        found = self.streams.pop(stream, None)
+        if found is not None:
+            self._end(found, "malformed", rule)
 
     def stream_closed(self, stream: int, code: int, unprocessed: bool) -> None:
         found = self.streams.pop(stream, None)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
+from proxy.contracts.field_rules import same_name
 from proxy.payload.redaction.digest import Digest
 from proxy.payload.redaction.rules import EVERY, RedactionRule
 
@@ -83,8 +84,7 @@ def redacted_fields(fields: bytes, rules: Sequence[RedactionRule], digest: Diges
     kept, found = [], []
     for line in fields.splitlines(keepends=True):
         name, _, value = line.partition(b":")
-        lower = name.strip().lower().decode("latin-1")
-        rule = next((each for each in rules if _names(each, lower, lower=True)), None)
+        rule = next((each for each in rules if _names_field(each, line)), None)
         if rule is None:
             kept.append(line)
             continue
@@ -94,11 +94,14 @@ def redacted_fields(fields: bytes, rules: Sequence[RedactionRule], digest: Diges
     return b"".join(kept), tuple(dict.fromkeys(found))
 
 
-def _names(rule: RedactionRule, name: str, lower: bool = False) -> bool:
-    if not rule.parts:
+def _names(rule: RedactionRule, name: str) -> bool:
+    return not rule.parts or rule.parts[0] in (EVERY, name)
+
+
+def _names_field(rule: RedactionRule, line: bytes) -> bool:
+    if not rule.parts or rule.parts[0] == EVERY:
         return True
-    wanted = rule.parts[0].lower() if lower else rule.parts[0]
-    return wanted in (EVERY, name)
+    return same_name(rule.parts[0].encode("latin-1", "replace")) == same_name(line).strip()
 
 
 def without_field(fields: bytes, name: bytes) -> bytes:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from proxy.contracts.field_rules import without_fields
 from proxy.contracts.grpc_status import GRPC, is_grpc
 from proxy.contracts.message import RequestHead
 from proxy.contracts.rewrite import Credential, Rewrite
@@ -20,7 +21,7 @@ from proxy.routing.oip.method import INFER, SERVICE, OipMethod, method_of
 from proxy.routing.oip.request import Wanted, infer_request
 from proxy.routing.oip.wire import bytes_field
 from proxy.routing.rewrite.metadata import as_metadata
-from proxy.routing.rewrite.plan import MAX_REWRITTEN, RewritePlan, Rewritten, without_fields
+from proxy.routing.rewrite.plan import MAX_REWRITTEN, RewritePlan, Rewritten
 from proxy.routing.rewrite.unwritable import CALL, CODING, NOT_JSON, TOO_LARGE, Unwritable
 
 _JSON_SIZE: Final = b"inference-header-content-length"
@@ -54,6 +55,9 @@ class CallPlan(RewritePlan):
         if head.tunnel or is_grpc(head.field(b"content-type")) or not (head.streamed or head.length):
             return False
         return head.method == b"POST"
+
+    def trailers(self, block: bytes) -> bytes:
+        return b""  # a client's half of a call ends without
 
     def applied(self, head: RequestHead, body: bytes | None, inference: bool) -> Rewritten:
         if is_grpc(head.field(b"content-type")):

@@ -20,6 +20,7 @@ import json
 import re
 from typing import Final
 
+from proxy.contracts.field_rules import same_names, without_fields
 from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.json_cost import is_costly
 from proxy.contracts.message import RequestHead
@@ -39,6 +40,8 @@ from proxy.routing.rewrite.unwritable import CODING, GRPC, NOT_JSON, PATH, TOO_L
 
 MAX_REWRITTEN: Final = 8 * 1024 * 1024
 """Bytes of a body that is rewritten: it is held whole, and read in the time of all others of its worker."""
+
+_DIGESTS: Final = same_names(BODY_DIGESTS)
 
 _TENSORS: Final = b"inference-header-content-length"
 """Where the JSON ends in a body of OIP's binary extension."""
@@ -108,7 +111,7 @@ class RewritePlan:
         if self._maps_names():
             drop.append("accept-encoding")  # an answer is read on its way
             fields.append("accept-encoding: identity\r\n")
-        self._drop = frozenset([name.encode() for name in drop])
+        self._drop = same_names(drop)
         self._fields = "".join(fields).encode("latin-1")
         self.holds = rewrite.reads_bodies
         self.calls = False
@@ -126,6 +129,10 @@ class RewritePlan:
         if self._host == OWN_HOST.encode():
             return b""
         return head.authority if self._host == CLIENT_HOST.encode() else self._host
+
+    def trailers(self, block: bytes) -> bytes:
+        """The fields behind a request's body: what this version does not get, it does not get there either."""
+        return without_fields(block, self._drop)
 
     def reads_body(self, head: RequestHead) -> bool:
         """Whether the body of an inference has to be at hand."""
@@ -158,7 +165,7 @@ class RewritePlan:
         elif inference and self._model and not target.named_in(head.path)[0]:
             raise Unwritable(PATH, "the request names its model neither in its path nor in a body")
         if made is not None:
-            without = without.union([name.encode() for name in BODY_DIGESTS])
+            without = without.union(_DIGESTS)
             if head.field(b"content-encoding") is not None:
                 without = without.union([b"content-encoding"])
             json_size = head.field(_TENSORS)
@@ -283,14 +290,6 @@ def _json_of(name: bytes) -> bytes:
     return json.dumps(name.decode("utf-8", "replace")).encode()
 
 
-def without_fields(block: bytes, names: frozenset[bytes]) -> bytes:
-    """A block of fields without those of these names."""
-    if not names:
-        return block
-    lines = block.split(b"\r\n")
-    return b"\r\n".join([line for line in lines if line.partition(b":")[0].lower() not in names])
-
-
 def plan_of(
     rewrite: Rewrite | None, credential: Credential | None, prefix: str, identities: tuple[str, ...] = ()
 ) -> RewritePlan | None:
@@ -303,4 +302,4 @@ def plan_of(
 
 def without_digests(block: bytes) -> bytes:
     """A block of fields without digests of a body."""
-    return without_fields(block, frozenset([name.encode() for name in BODY_DIGESTS]))
+    return without_fields(block, _DIGESTS)

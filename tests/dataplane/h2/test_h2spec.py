@@ -14,7 +14,13 @@ import pytest
 
 from proxy.dataplane.h2.downstream import Http2Downstream
 from proxy.http2.bounds import CONNECTION_WINDOW
-from proxy.http2.codes import FLOW_CONTROL_ERROR, PROTOCOL_ERROR, REFUSED_STREAM
+from proxy.http2.codes import (
+    FLOW_CONTROL_ERROR,
+    OPENED_BY_NOTHING,
+    PROTOCOL_ERROR,
+    REFUSED_STREAM,
+    WRONG_LENGTH,
+)
 from tests.support.fakes import Bench
 from tests.support.h2spec import (
     ACKNOWLEDGED,
@@ -758,3 +764,53 @@ def test_what_comes_on_streams_that_are_over_takes_no_window_from_the_others() -
         sent += 16 * FRAME_SIZE
     given = sum(int.from_bytes(each.payload, "big") for each in peer.of(WINDOW_UPDATE, 0))
     assert given >= sent
+
+
+MISMATCHES = {
+    "longer": (OPEN, lambda: data(1, b"test")),
+    "shorter": (OPEN, lambda: data(1, b"")),
+    "in pieces": (OPEN, lambda: data(1, b"", False) + data(1, b"test", False)),
+}
+
+
+@pytest.mark.parametrize("how", MISMATCHES)
+def test_a_body_of_another_length_is_a_malformed_request_and_nobody_who_left(how: str) -> None:
+    """In one read, before it had its turn, and once its model server has it."""
+    for together in (True, False):
+        peer = Peer()
+        peer.send(GREETING)
+        flags, body = MISMATCHES[how]
+        head = peer.post(1, flags, (b"content-length", b"1"))
+        if together:
+            peer.send(head + body())
+        else:
+            peer.send(head)
+            peer.send(body())
+        assert heard(peer)(stream(PROTOCOL_ERROR)), peer.frames()
+        counted = peer.bench.counted()
+        assert [why for *_, why in [*counted["rejected"], *counted["legs"]]] == ["bad_request"]
+        assert counted["malformed"] == {("", "", WRONG_LENGTH): 1}
+        assert not (counted["bad"] or peer.bench.inflight())
+
+
+def test_nor_is_a_version_charged_with_a_call_that_turns_out_malformed() -> None:
+    peer = Peer()
+    fields = ((b"content-type", b"application/grpc"), (b"te", b"trailers"), (b"content-length", b"8"))
+    peer.send(GREETING, peer.post(1, OPEN, *fields), data(1, b"\0\0\0\0\1x", False))
+    (asked,) = peer.bench.pools["v1"].streams
+    assert asked.user is not None
+    peer.send(data(1, b"and more"))
+    counted = peer.bench.counted()
+    assert counted["legs"] == {("v1", "primary", "bad_request"): 1} and not counted["bad"]
+    assert heard(peer)(stream(PROTOCOL_ERROR)) and not peer.bench.inflight()
+
+
+def test_nor_does_one_leave_who_opens_a_window_by_nothing_while_it_is_answered() -> None:
+    peer = Peer()
+    peer.send(GREETING, settings((4, 0)), peer.get())
+    peer.answer()
+    peer.send(peer.get(3))
+    peer.send(window(3, 0))
+    counted = peer.bench.counted()
+    assert counted["legs"] == {("v1", "primary", "200"): 1, ("v1", "primary", "bad_request"): 1}
+    assert counted["malformed"] == {("", "", OPENED_BY_NOTHING): 1} and not peer.bench.inflight()

@@ -70,6 +70,12 @@ class Owner(ConnectionOwner):
 
     gone = False
 
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def broken(self, connection: Connection, rule: str, now: float) -> None:
+        self.told.append(rule)
+
     def available(self, connection: Connection, now: float) -> None:
         """It may carry another request."""
 
@@ -159,7 +165,7 @@ sends(
     "4.2",
     "Sends a large size DATA frame that exceeds the SETTINGS_MAX_FRAME_SIZE",
     stream(FRAME_SIZE_ERROR),
-    RESET,
+    MALFORMED,
     lambda s: s.ok(OPEN) + data(1, bytes(FRAME_SIZE + 1)),
 )
 sends(
@@ -229,7 +235,7 @@ sends(
     "6.3",
     "Sends a PRIORITY frame with a length other than 5 octets",
     stream(FRAME_SIZE_ERROR),
-    RESET,
+    MALFORMED,
     lambda s: frame(PRIORITY, 1, b"\x80\0\0\1"),
 )
 sends("6.4", "Sends a RST_STREAM frame with 0x0 stream identifier", BROKEN, MALFORMED, lambda s: rst(0))
@@ -307,12 +313,12 @@ sends(
     "6.9.1",
     f"{INCREASING} on a stream",
     stream(FLOW_CONTROL_ERROR),
-    RESET,
+    MALFORMED,
     lambda s: s.ok(OPEN) + window(1, MOST) + window(1, MOST),
 )
 INCREMENT = "Sends a WINDOW_UPDATE frame with a flow control window increment of 0"
 sends("6.9", INCREMENT, BROKEN, MALFORMED, lambda s: window(0, 0))
-sends("6.9", f"{INCREMENT} on a stream", stream(PROTOCOL_ERROR), RESET, lambda s: s.ok(OPEN) + window(1, 0))
+sends("6.9", f"{INCREMENT} on a stream", stream(PROTOCOL_ERROR), MALFORMED, lambda s: s.ok(OPEN) + window(1, 0))
 sends(
     "6.9",
     "Sends a WINDOW_UPDATE frame with a length other than 4 octets",
@@ -361,12 +367,12 @@ sends(
 OURS: dict[tuple[str, str], tuple[Verdict, str, Made]] = {
     ("8.1", "Sends a HEADERS frame without a status"): (
         stream(PROTOCOL_ERROR),
-        RESET,
+        MALFORMED,
         lambda s: s.head([(b"x-test", b"ok")]),
     ),
     ("8.1", "Sends a HEADERS frame with a status that is none"): (
         stream(PROTOCOL_ERROR),
-        RESET,
+        MALFORMED,
         lambda s: s.head([(b":status", b"2OO")]),
     ),
     ("8.1", "Sends a HEADERS frame with a status that nobody has"): (
@@ -374,35 +380,35 @@ OURS: dict[tuple[str, str], tuple[Verdict, str, Made]] = {
         MALFORMED,
         lambda s: s.head([(b":status", b"999")], flags=OPEN),
     ),
-    ("8.1", "Sends a DATA frame before the HEADERS frame"): (stream(PROTOCOL_ERROR), RESET, lambda s: data()),
+    ("8.1", "Sends a DATA frame before the HEADERS frame"): (stream(PROTOCOL_ERROR), MALFORMED, lambda s: data()),
     ("8.1", "Sends an interim answer that ends the stream"): (
         stream(PROTOCOL_ERROR),
-        RESET,
+        MALFORMED,
         lambda s: s.head([(b":status", b"103")]),
     ),
     ("8.1", "Sends a body that is shorter than announced"): (
         stream(PROTOCOL_ERROR),
-        RESET,
+        MALFORMED,
         lambda s: s.head([*OK, (b"content-length", b"5")], flags=OPEN) + data(1, b"four"),
     ),
     ("8.1", "Sends a body that is longer than announced"): (
         stream(PROTOCOL_ERROR),
-        RESET,
+        MALFORMED,
         lambda s: s.head([*OK, (b"content-length", b"3")], flags=OPEN) + data(1, b"four"),
     ),
     ("8.1", "Sends a pseudo-header field after the body"): (
         stream(PROTOCOL_ERROR),
-        RESET,
+        MALFORMED,
         lambda s: s.ok(OPEN) + data(1, b"x", False) + s.head([(b":status", b"200")]),
     ),
     ("8.2", "Sends a connection-specific header field"): (
         stream(PROTOCOL_ERROR),
-        RESET,
+        MALFORMED,
         lambda s: s.head([*OK, (b"connection", b"close")]),
     ),
     ("8.2", "Sends a header field name in uppercase letters"): (
         stream(PROTOCOL_ERROR),
-        RESET,
+        MALFORMED,
         lambda s: s.head([*OK, (b"X-Upper", b"x")]),
     ),
     ("8.4", "Sends a PUSH_PROMISE frame, which we have forbidden"): (
@@ -424,7 +430,7 @@ OURS: dict[tuple[str, str], tuple[Verdict, str, Made]] = {
     ("6.4", "Sends a RST_STREAM frame with an unknown code"): (PONG, RESET, lambda s: rst(1, 0xFFFF) + ping()),
     ("6.9.1", "Sends more than its window"): (
         stream(FLOW_CONTROL_ERROR),
-        RESET,
+        MALFORMED,
         lambda s: s.ok(OPEN) + data(1, bytes(FRAME_SIZE), False) * 17,
     ),
     ("3.4", "Speaks HTTP/1.1"): (

@@ -123,3 +123,15 @@ def test_a_server_may_say_so_much_for_each_call_for_ever() -> None:
         assert not server.socket.ended
 
     asyncio.run(test())
+
+
+def test_a_flood_without_calls_is_told_to_whoever_counts() -> None:
+    async def test() -> None:
+        server = Server()
+        server.send(server.ok())
+        while not server.socket.ended:
+            server.send(ping() * BATCH)
+            server.socket.written = b""
+        assert server.owner.told == ["too many frames that ask for nothing"]
+
+    asyncio.run(test())

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from time import monotonic
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.contracts.build import build
+from proxy.contracts.message import RequestHead
 from proxy.dataplane.h2.silence import ANSWER, ASK, CALM, DEAD, FEW, LATE, SOON, Silence
+from proxy.dataplane.ports import ServerStream
+from tests.support.raw_frames import ping
+
+if build() != "compiled":
+    from tests.dataplane.h2.test_h2spec_client import Asker, Server
 
 STEP = 0.5
 
@@ -83,3 +94,69 @@ def test_a_server_that_was_heard_meanwhile_is_slow_and_not_gone() -> None:
     silence = Silence()
     silence.sent(100.0)
     assert not any(silence.gave_up(101.0, 160.0) for _ in range(2 * FEW))
+
+
+class Deaf:
+    """A server of HTTP/2 whose socket is full, and that goes on sending."""
+
+    def __init__(self) -> None:
+        self.server = Server()
+        self.unread = 1000
+        self.server.socket.get_write_buffer_size = lambda: self.unread  # type: ignore[method-assign]
+        self.upstream = self.server.upstream
+        self.upstream.pause_writing()
+
+    def ask(self) -> tuple[Asker, ServerStream]:
+        user, stream = Asker(), self.upstream.open_stream()
+        stream.begin(user, RequestHead(b"GET", b"m", b"/"), b"", b"", -1)
+        stream.end()
+        stream.flush()
+        return user, stream
+
+    def speak(self) -> None:
+        self.server.send(ping())
+
+
+@pytest.mark.skipif(build() == "compiled", reason="a user here is no compiled one")
+def test_streams_that_are_given_up_come_back_from_a_server_that_reads_nothing() -> None:
+    async def test() -> None:
+        deaf = Deaf()
+        lent = deaf.upstream.lent
+        streams = [deaf.ask()[1] for _ in range(20)]
+        deaf.speak()
+        for stream in streams:
+            stream.reset()
+        assert deaf.upstream.lent == lent
+
+    asyncio.run(test())
+
+
+@pytest.mark.skipif(build() == "compiled", reason="a user here is no compiled one")
+def test_what_a_server_says_that_reads_nothing_is_no_sign_of_life() -> None:
+    async def test() -> None:
+        deaf = Deaf()
+        streams = [deaf.ask()[1] for _ in range(FEW)]
+        deaf.upstream._silence.waiting -= SOON + 0.1
+        for stream in streams:
+            deaf.speak()
+            assert deaf.upstream.is_available()
+            stream.reset()
+        assert not deaf.upstream.is_available()
+
+    asyncio.run(test())
+
+
+@pytest.mark.skipif(build() == "compiled", reason="a user here is no compiled one")
+@pytest.mark.parametrize("reads", [True, False])
+def test_calls_of_a_server_that_reads_nothing_end_with_it(reads: bool) -> None:
+    async def test() -> None:
+        deaf = Deaf()
+        begin = monotonic()
+        for at in range(1, int(400.0 / STEP)):
+            deaf.speak()
+            deaf.unread += reads  # its socket takes something now and then
+            deaf.upstream.look(300.0, begin + at * STEP)
+        assert deaf.server.user.ends == ([] if reads else ["reset"])
+        assert deaf.server.socket.ended is not reads
+
+    asyncio.run(test())

@@ -41,3 +41,9 @@ def test_fields() -> None:
     assert hashed == fields[:22] + b"X-User: " + DIGEST.text(b"7").encode() + b"\r\n"
     assert without_field(fields, b"x-user") == fields[:22]
     assert with_field(fields, b"x-user", b"8") == fields[:22] + b"x-user: 8\r\n"
+
+
+def test_a_field_that_is_spelled_otherwise_is_the_same_one() -> None:
+    fields = b"X_Api_Key: secret\r\na: b\r\n"
+    for pointer in ("/header/x-api-key", "/header/X_API-Key"):
+        assert redacted_fields(fields, [rule_of(pointer, "drop")], DIGEST)[0] == b"a: b\r\n"

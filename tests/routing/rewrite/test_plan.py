@@ -190,6 +190,23 @@ def test_credentials_of_clients_do_not_reach_a_version_with_its_own() -> None:
     assert "version-secret" not in repr(own) + str(own) + repr([own])
 
 
+@pytest.mark.parametrize("source", ["none", "own"])
+@pytest.mark.parametrize("name", [b"X_Api_Key", b"x-api_key", b"Ocp_Apim-Subscription_Key", b"X-API-Key"])
+def test_however_they_spell_the_names_of_fields_and_behind_the_body_too(name: bytes, source: CredentialSource) -> None:
+    plan = plan_of(None, Credential(source, value="own" * (source == "own")), "/")
+    assert plan is not None
+    block = b"a: b\r\n%b: client-secret\r\n" % name
+    assert b"client-secret" not in plan.applied(head(fields=block), b"", True).head.fields
+    assert plan.trailers(block) == b"a: b\r\n"
+
+
+def test_fields_that_are_removed_or_set_are_so_by_any_spelling() -> None:
+    plan = plan_of(Rewrite(headers_remove=("x-tenant",), headers_set={"x_team": "ours"}), None, "/")
+    assert plan is not None
+    made = plan.applied(head(fields=b"X_Tenant: a\r\nx-team: b\r\nc: d\r\n"), b"", True)
+    assert made.head.fields == b"c: d\r\nx_team: ours\r\n"
+
+
 def test_nor_does_who_they_are_by_their_certificate() -> None:
     sent = head(fields=b"x-who: spiffe://test/one\r\na: b\r\n")
     cases: list[tuple[CredentialSource, bytes]] = [("none", b"a: b\r\n"), ("client", sent.fields)]
