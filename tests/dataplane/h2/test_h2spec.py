@@ -766,7 +766,7 @@ def test_what_comes_on_streams_that_are_over_takes_no_window_from_the_others() -
     assert given >= sent
 
 
-MISMATCHES = {
+MISMATCHES: dict[str, tuple[int, Callable[[], bytes]]] = {
     "longer": (OPEN, lambda: data(1, b"test")),
     "shorter": (OPEN, lambda: data(1, b"")),
     "in pieces": (OPEN, lambda: data(1, b"", False) + data(1, b"test", False)),
