@@ -56,7 +56,9 @@ class FormatRow(Struct, frozen=True):
     every: bool = False
     """Whether a program reads it, which hears of each change of a matter; people hear of the matter once."""
     tracks: bool = False
-    """Whether the receiver knows a matter by its key: it hears of one again and again, and people do not."""
+    """Whether the receiver knows a matter by its key: it is told of what lasts, what was done about it, and its end."""
+    forgets: bool = False
+    """Whether the receiver takes a matter for over that it does not hear of again: it hears of it again and again."""
 
 
 KUBERNETES = "https://kubernetes.default.svc"
@@ -70,7 +72,7 @@ FORMATS: dict[MessageFormat, FormatRow] = {
     "pagerduty": FormatRow(
         "critical", url="https://events.pagerduty.com/v2/enqueue", needs=("key",), takes=("key",), tracks=True
     ),
-    "alertmanager": FormatRow("warning", path="/api/v2/alerts", takes=("token",), tracks=True),
+    "alertmanager": FormatRow("warning", path="/api/v2/alerts", takes=("token",), tracks=True, forgets=True),
     "cloudevents": FormatRow("info", takes=("token",), every=True),
     "cloudevents-binary": FormatRow("info", takes=("token",), every=True),
     "grafana": FormatRow("info", path="/api/annotations", needs=("token",), takes=("token",)),

@@ -301,6 +301,33 @@ def test_a_release_that_is_rolled_back_is_told_of_again_and_over_when_it_begins_
     assert titles == ["🔴 cancer: rolled back", "🟢 cancer: rolled back: over"]
 
 
+def test_one_rollback_is_one_trigger_of_a_pager_and_one_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: Heard = []
+    now = [1700000000.0]
+
+    async def scene() -> None:
+        async with receiver([202], heard) as url:
+            notifier, engine = Notifier(lambda: "f00", lambda: now[0]), House(settings(section("cancer"))).engine
+            notifier.use([Hook(url, format="pagerduty", key="k")])
+            state = engine.routes["cancer"].state
+            notifier.look(engine, True)
+            engine.routes["cancer"].state = replace(state, phase="rolled_back")
+            notifier.listen(change(), now[0])
+            for _ in range(40):
+                now[0] += 5.0
+                notifier.look(engine, True)
+                await idle(notifier)
+            engine.routes["cancer"].state = state
+            now[0] += 5.0
+            notifier.look(engine, True)
+            await notifier.close()
+
+    play(scene, monkeypatch)
+    events = [json.loads(body) for _, body in heard]
+    assert [each["event_action"] for each in events] == ["trigger", "resolve"]
+    assert len({each["dedup_key"] for each in events}) == 1
+
+
 def test_who_does_not_judge_the_fleet_sends_nothing_and_tells_again_what_began_before_it_did(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from proxy import __version__
 from proxy.contracts.bounds import MAX_SENTENCE, clipped, writable
-from proxy.contracts.messages import BY_FILE, FORMATS
+from proxy.contracts.messages import BY_FILE, FORMATS, FormatRow
 from proxy.contracts.operation import Hook
 from proxy.control.messages.formats.call import Around
 from proxy.control.messages.formats.table import WRITE
@@ -101,8 +101,14 @@ def takes(hook: Hook, message: Message) -> bool:
     if message.event not in _events(hook) or not _severe(hook, message):
         return False
     row = FORMATS[hook.format]
-    news = message.state != "told" if row.tracks else not message.again and (row.every or not message.joins)
-    return news and (not hook.routes or _concerns(hook, message))
+    return _is_news(row, message) and (not hook.routes or _concerns(hook, message))
+
+
+def _is_news(row: FormatRow, message: Message) -> bool:
+    """Whether a receiver of a format has a use for it: one trigger a matter, where it keeps what it was told."""
+    if not row.tracks:
+        return not message.again and (row.every or not message.joins)
+    return message.state != "told" and (row.forgets or message.state != "firing" or not message.again)
 
 
 def _events(hook: Hook) -> tuple[str, ...]:

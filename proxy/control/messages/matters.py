@@ -5,7 +5,7 @@
 - A warning is told once it has lasted for `HOLD_SECONDS`, and is over once it has been gone for `GONE_SECONDS`, twice
   as long for each time that it has come back. What flaps is one matter. Those of the whole process are one
   matter for all routes; a route that joins it later is told of to receivers that know matters by their keys.
-- What lasts is told again every `RESEND_SECONDS` to those receivers.
+- What lasts is told again every `RESEND_SECONDS` to receivers that would forget it.
 - Everything here is known at each sidecar of a fleet, whether or not it sends. One that begins to send tells again
   what began in the last `LAPSE_SECONDS`: the one before it may have died with it. Receivers may hear of it twice.
 - At most `MAX_MATTERS` are held; further ones are counted, and not told.
@@ -96,14 +96,14 @@ class Matters:
         told = [*self._over(facts, now), *self._warnings(facts, now)]
         if now - self._resent >= RESEND_SECONDS:
             self._resent = now
-            fresh = {message.key for message in told}
+            fresh = {message.key for message in (*told, *self.open.values()) if now - message.at < RESEND_SECONDS / 2}
             told += [replace(each, again=True) for key, each in self.open.items() if key not in fresh]
         return told
 
     def taken_over(self, now: float) -> list[Message]:
         """What another sender may have died with."""
         self._resent = 0.0
-        return [message for message in self.open.values() if now - message.at < LAPSE_SECONDS]
+        return [replace(each, again=False) for each in self.open.values() if now - each.at < LAPSE_SECONDS]
 
     def kept(self) -> Remains:
         """What a restart has to know, so that nothing is told twice and what is over is told of."""

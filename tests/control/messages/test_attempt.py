@@ -98,10 +98,12 @@ def test_filters(hook: Hook, wanted: bool) -> None:
     assert takes(hook, replace(MESSAGE, severity="info")) == (wanted and hook.severity == "info")
 
 
-def test_what_lasts_is_told_again_to_those_alone_who_know_it_by_its_key() -> None:
-    pager, chat = Hook("", format="pagerduty"), Hook("", format="slack")
+def test_what_lasts_is_told_again_to_those_alone_who_would_forget_it() -> None:
+    alerts, pager, chat = (Hook("", format=name) for name in ("alertmanager", "pagerduty", "slack"))
     again, told = replace(MESSAGE, again=True), replace(MESSAGE, state="told")
-    assert [takes(pager, each) for each in (MESSAGE, RESOLVED, again, told)] == [True, True, True, False]
+    assert [takes(alerts, each) for each in (MESSAGE, RESOLVED, again, told)] == [True, True, True, False]
+    assert [takes(pager, each) for each in (MESSAGE, RESOLVED, again, told)] == [True, True, False, False]
+    assert takes(pager, replace(again, state="acknowledged")), "which it was not told of before"
     assert [takes(chat, each) for each in (MESSAGE, RESOLVED, again, told)] == [True, True, False, True]
 
 
