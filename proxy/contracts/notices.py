@@ -36,6 +36,16 @@ class NoticeKind(Struct, frozen=True):
     whole: bool = False
     """Whether it is about this process or its fleet, so that every route shows the same one."""
 
+    @property
+    def beside(self) -> bool:
+        """Whether clients and releases go on as if it were not there: what has happened may be over all the same."""
+        return self.whole and self.severity != "critical"
+
+
+def is_beside(kind: object) -> bool:
+    """Whether warnings of a kind are `beside` what happens to a route; of an unknown one that is not known."""
+    return isinstance(kind, str) and kind in KINDS and KINDS[kind].beside
+
 
 def _row(title: str, severity: Severity = "warning", whole: bool = False) -> NoticeKind:
     return NoticeKind(title, severity, whole)

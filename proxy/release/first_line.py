@@ -12,7 +12,7 @@ from typing import Any
 
 from proxy.contracts.durations import in_units
 from proxy.contracts.metrics import METRICS
-from proxy.contracts.notices import KINDS
+from proxy.contracts.notices import KINDS, is_beside
 from proxy.release.audit import Entry
 from proxy.release.telling import ANEW, BY_HAND, BY_ITSELF, names_in, plan_of, state_after
 
@@ -75,10 +75,10 @@ def first_line(
     worst = _worst(warnings)
     what = f"{_short(route)}: {_did(entry, route, names)}" if entry else f"{_short(route)}: nothing has happened"
     parts = [f"{what}{_when(entry.at, now) if entry else ''}.", _until(counted, to_whom(touched))]
+    if worst is None or is_beside(worst["kind"]):
+        parts.append(STANDS.get(str(state["phase"]), "").format(stage=_stage(entry, route), **names))
     if worst:
         parts.append(_wrong(worst, len(warnings) - 1, now))
-    else:
-        parts.append(STANDS.get(str(state["phase"]), "").format(stage=_stage(entry, route), **names))
     return " ".join(filter(None, (*parts, _next(route, entry, state, worst, whole))))
 
 
@@ -150,14 +150,18 @@ def _users(users: Mapping[str, Any]) -> str:
 def _worst(warnings: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """The warning that matters most; None: there is none."""
     critical = (each for each in warnings if each["kind"] in KINDS and KINDS[each["kind"]].severity == "critical")
-    return next(critical, warnings[0] if warnings else None)
+    own = next((each for each in warnings if not is_beside(each["kind"])), warnings[0] if warnings else None)
+    return next(critical, own)
 
 
 def _wrong(worst: Mapping[str, Any], others: int, now: float) -> str:
     """What is wrong now, by the title of its kind."""
     title = KINDS[worst["kind"]].title if worst["kind"] in KINDS else str(worst["text"])[:MAX_NAME]
+    what, more = f"{title[:1].lower()}{title[1:]}", f", and {others} more" if others else ""
+    if is_beside(worst["kind"]):
+        return f"Besides: {what}{more}."
     since = f", for {in_units((now - worst['since']) // 60 * 60)}" if now - worst["since"] >= 60.0 else ""
-    return f"Not over: {title[:1].lower()}{title[1:]}{since}{f', and {others} more' if others else ''}."
+    return f"Not over: {what}{since}{more}."
 
 
 def _stage(entry: Entry | None, route: str) -> str:
@@ -174,12 +178,13 @@ def _next(
     whole: Mapping[str, str],
 ) -> str:
     """`whole`: names that a command takes, which are not shortened."""
-    if worst:
-        return f"Next: {worst['runbook']}."
+    runbook = str(worst["runbook"]) if worst else ""
+    if worst and not is_beside(worst["kind"]):
+        return f"Next: {runbook}."
     if state.get("past"):
-        return ""
+        return f"Next: {runbook}." if runbook else ""
     if entry is None or entry.action not in NEXT:
-        return "Next: nothing."
+        return f"Next: {runbook or 'nothing'}."
     anew = (ANEW if plan_of(entry, route) else BY_HAND).format(route=route, **whole)
     names = {name: _short(each) for name, each in whole.items()}
     return f"Next: {NEXT[entry.action].format(route=route, anew=anew, **names)}."

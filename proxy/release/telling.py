@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from proxy.contracts.durations import in_units
+from proxy.contracts.notices import is_beside
 from proxy.contracts.story import StoryFacts, Touched
 from proxy.release.audit import Entry, states_of
 from proxy.release.history import Story, begins
@@ -300,13 +301,13 @@ def _whom(touched: Mapping[str, Any] | None, facts: StoryFacts | None, wrong: Se
     return f"{said[:1].upper()}{said[1:]}."
 
 
-def _over(route: str, entry: Entry | None, state: Mapping[str, Any], warnings: Sequence[object]) -> str:
+def _over(route: str, entry: Entry | None, state: Mapping[str, Any], warnings: Sequence[Mapping[str, Any]]) -> str:
     phase, split = str(state["phase"]).replace("_", " "), state["split"]
     if not phase:
         return "Not known: the audit that is read here begins later."
     traffic = ", ".join(f"{version} {percent:g} %" for version, percent in split.items()) or "not known"
     now = f"{route} {'was' if state.get('past') else 'is'} {phase}, its traffic: {traffic}."
-    if warnings:
+    if not all(is_beside(each.get("kind")) for each in warnings):
         return f"No: what is wrong {'then' if state.get('past') else 'now'} stands above. {now}"
     if state["phase"] == "rolled_back":
         return f"Yes. {now}"
@@ -322,7 +323,8 @@ def _done(entry: Entry, names: Mapping[str, str]) -> str:
 def _now(
     route: str, entry: Entry | None, names: Mapping[str, str], warnings: Sequence[Mapping[str, Any]], wrong: str
 ) -> tuple[str, ...]:
-    steps = [str(each["todo"]) for each in warnings if each.get("todo")]
+    own = [each for each in warnings if not is_beside(each.get("kind"))]
+    steps = [str(each["todo"]) for each in own if each.get("todo")]
     if wrong:
         steps.append(
             "Look at the failed requests. Penumbra acts when the evidence suffices; whoever does not want to wait says "
@@ -331,4 +333,5 @@ def _now(
     if entry and entry.action in TODO:
         anew = (ANEW if plan_of(entry, route) else BY_HAND).format(route=route, **names)
         steps.append(TODO[entry.action].format(route=route, anew=anew, **names))
+    steps += [str(each["todo"]) for each in warnings if each.get("todo") and is_beside(each.get("kind"))]
     return tuple(steps) or ("Nothing to do.",)

@@ -65,11 +65,21 @@ def test_a_rescue_is_said_and_nobody_is_nobody() -> None:
 
 def test_what_is_wrong_now_is_not_over_and_the_worst_comes_first() -> None:
     worst = next(kind for kind, row in KINDS.items() if row.severity == "critical")
-    mild = next(kind for kind, row in KINDS.items() if row.severity != "critical")
+    mild = next(kind for kind, row in KINDS.items() if row.severity != "critical" and not row.whole)
     told = line(entry(), "rolled_back", 3820.0, (warning(mild), warning(worst)))
     title = KINDS[worst].title
     assert f"Not over: {title[0].lower()}{title[1:]}, for 1 h, and 1 more. Next: /runbook#{worst}." in told
     assert "It is over" not in told
+
+
+@pytest.mark.parametrize("kind", ["messages-undelivered", "history-not-stored", "anchor-unusable"])
+def test_what_is_wrong_beside_the_traffic_does_not_hide_that_it_is_over(kind: str) -> None:
+    told = line(entry(), "rolled_back", 3820.0, (warning(kind),))
+    assert "It is over: " in told and "Not over" not in told
+    assert "Besides: " in told and "Next: mend " in told
+    assert first_line("r", None, None, state("steady"), [warning(kind)], 300.0).endswith(f"Next: /runbook#{kind}.")
+    worse = line(entry(), "rolled_back", 3820.0, (warning(kind), warning("line-lost")))
+    assert "It is over" not in worse and "Not over: too much of a line" in worse
 
 
 def test_a_stage_says_which_and_of_how_many() -> None:
