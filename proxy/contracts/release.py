@@ -58,6 +58,12 @@ class Verdict(Struct, frozen=True):
     n_reference: int = 0
     """Observations that `reference` rests on."""
 
+    @property
+    def counts(self) -> bool:
+        """Whether a verdict on all lines is made of it, and so waits for it: not where it is moot, nor where nobody
+        asked for it and nothing came."""
+        return not self.moot and (self.n > 0 or self.lost > 0 or not self.assumed)
+
 
 class RouteState(Struct, frozen=True):
     """The live state of a route: the store keeps it, and the table is derived from it.

@@ -157,7 +157,7 @@ def _key(line: Verdict) -> Key:
 
 def _holds(line: Verdict, route: RouteControl) -> bool:
     """Whether the stage waits for a line."""
-    if line.outcome != "undecided" or line.moot or (line.assumed and not (line.n or line.lost)):
+    if line.outcome != "undecided" or not line.counts:
         return False
     return not line.aim or (route.state.release is not None and route.state.release.promote_winner)
 

@@ -263,7 +263,7 @@ def _of_all(totals: Mapping[str, Verdict]) -> Verdict:
 
 
 def _of_one(verdicts: Sequence[Verdict]) -> Verdict:
-    lines = [v for v in verdicts if not v.aim and not v.moot and (v.n or v.lost or not v.assumed)]
+    lines = [v for v in verdicts if not v.aim and v.counts]
     lines.sort(key=lambda v: _RANK[v.outcome])
     if not lines:
         return Verdict("scorecard", "undecided", None, None, 0, 0, "no candidate is under judgement")

@@ -119,6 +119,7 @@ def shadowing() -> Scene:
     )
     lines = [s.line("disagreement", "undecided", 0.02, 0.05, 310, 0.4, bound="max", needed=400), EMPTY_LINE]
     lines.append(s.line("abandonment_rate", "undecided", None, 0.05, 0, 0.0, needed=100, assumed=True))
+    lines.append(s.line("invalid_rate", "undecided", None, 0.02, 0, 0.0, moot=True))
     return of_route(route, traffic, series, [START_MARK, s.mark(3000, "release", "ops", "v2 is ready")],
                     scorecard=s.scorecard("fraud", "shadowing", lines),
                     disagreements=s.disagreements("fraud", s.differing("fraud-v2", 9000, 180)))  # fmt: skip

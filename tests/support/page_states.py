@@ -137,7 +137,8 @@ def line(metric: str, verdict: str, value: Any, limit: float, n: int, evidence: 
     }
     number = None if value is None else float(value)
     of = Verdict(metric, verdict, number, limit, n, 0, "", None, made["version"], made["bound"], made["reference"])  # type: ignore[arg-type]
-    return {"says": value_words(replace(of, n_reference=n)), **made}
+    of = replace(of, n_reference=n, assumed=made["assumed"], moot=made.pop("moot", False))
+    return {"says": value_words(of), "counts": of.counts, **made}
 
 
 def scorecard(name: str, phase: str, lines: list[Document], at_rollback: list[Document] | None = None) -> Document:

@@ -175,6 +175,7 @@ SCHEMAS: dict[str, Schema] = {
         sentence=text(),
         proved={"type": "boolean"},
         assumed={"type": "boolean", "description": "Whether nobody asked for the line, and it is judged all the same."},
+        counts={"type": "boolean", "description": "Whether the verdict on all lines, and the stage, wait for the line."},
     ),
     "Gate": record(
         route=text(),

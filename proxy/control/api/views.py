@@ -168,6 +168,7 @@ def verdict(line: Verdict) -> dict[str, Any]:
         "sentence": line.sentence,
         "proved": line.proved,
         "assumed": line.assumed,
+        "counts": line.counts,
     }
 
 

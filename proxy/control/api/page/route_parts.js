@@ -62,9 +62,7 @@ export function waiting({ release, phase }, card) {
   if (!release?.active || !release.stages.length) return [];
   if (phase === "paused") return [`Stage ${release.stage} of ${release.stages.length} waits for somebody: it is paused.`];
   const stage = release.stages[release.stage - 1];
-  // An assumed line of which nothing came is not waited for.
-  const counts = (line) => line.n > 0 || line.lost > 0 || !line.assumed;
-  const lines = (card?.metrics ?? []).filter((line) => line.verdict !== "pass" && counts(line));
+  const lines = (card?.metrics ?? []).filter((line) => line.verdict !== "pass" && line.counts);
   const failing = lines.filter((line) => line.verdict === "fail").map((line) => line.title);
   const open = lines.filter((line) => line.verdict === "undecided").map(wanted);
   const left = (stage.duration ?? 0) - (clock() - release.stage_since);
