@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import os
 import ssl
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -15,6 +17,7 @@ import typer
 
 from proxy.cli.access import Access
 from proxy.cli.exit_codes import EXIT_NO, EXIT_UNREACHABLE
+from proxy.contracts.bounds import clipped, writable
 from proxy.tls.reason import Reason, reason_of
 
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10)
@@ -32,6 +35,8 @@ def ask(access: Access, method: str, path: str, body: object = None, otherwise: 
         status, answer = asyncio.run(_ask(base + path, access, context, method, body))
         if otherwise and status == 404 and "unknown-route" in str(answer):
             status, answer = asyncio.run(_ask(base + otherwise, access, context, method, body))
+    except ForeignError as foreign:
+        _end(foreign.told(access), EXIT_UNREACHABLE)
     except (aiohttp.ClientError, OSError, ValueError) as error:
         _end(unreachable(access, why_of(error, access)), EXIT_UNREACHABLE)
     if status == 404 and absent is not None:
@@ -39,6 +44,34 @@ def ask(access: Access, method: str, path: str, body: object = None, otherwise: 
     if status >= 400:
         _end(refusal(status, answer), EXIT_NO)
     return answer
+
+
+MAX_SAID = 80
+"""Characters of a foreign answer that are shown."""
+OURS = ("application/json", "application/problem+json")
+"""What documents of the API are sent as; a refusal of it has a `type`, and a gate a `verdict`."""
+
+
+class ForeignError(Exception):
+    """Somebody answers who is not Penumbra's admin API; the message says how."""
+
+    def told(self, access: Access) -> str:
+        """What is said of it."""
+        return f"{access.base} answers, but not as Penumbra's admin API (--admin says where it is): {self}"
+
+
+async def answer_of(response: aiohttp.ClientResponse) -> Any:
+    """The document of an answer. Raises ForeignError: it is none of ours."""
+    status, sent, found = response.status, b"", None
+    if response.content_type in OURS:
+        sent = await response.read()
+        with suppress(ValueError):
+            found = json.loads(sent)
+    if isinstance(found, dict | list) and (status < 300 or "type" in found or "verdict" in found):
+        return found
+    sent = sent or await response.content.read(4 * MAX_SAID)
+    said = " ".join(writable(sent[: 4 * MAX_SAID].decode(errors="replace")).split())
+    raise ForeignError(f"status {status}, {clipped(said, MAX_SAID) or 'without content'}")
 
 
 def unreachable(access: Access, why: str) -> str:
@@ -59,6 +92,8 @@ def tried(access: Access, paths: Sequence[str], seconds: float) -> tuple[int, An
 
     try:
         return asyncio.run(first())
+    except ForeignError as foreign:
+        return 0, foreign.told(access)
     except (aiohttp.ClientError, OSError, ValueError) as error:
         return 0, _why(error)
 
@@ -71,7 +106,7 @@ async def _ask(url: str, access: Access, context: ssl.SSLContext | None, method:
         aiohttp.ClientSession(headers=headers, timeout=REQUEST_TIMEOUT) as session,
         session.request(method, url, json=body, allow_redirects=False, **secured) as response,
     ):
-        return response.status, await response.json(content_type=None)
+        return response.status, await answer_of(response)
 
 
 def why_of(error: Exception, access: Access) -> str:

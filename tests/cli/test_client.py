@@ -16,6 +16,7 @@ from proxy.cli import client
 from proxy.cli.access import Access
 from proxy.cli.client import ask
 from proxy.cli.exit_codes import EXIT_NO, EXIT_UNREACHABLE
+from proxy.cli.top.live import once
 from proxy.contracts.tls import ServerTls
 from tests.control.api.test_secured import Api, play
 from tests.support.certificates import Authority, server_tls, written
@@ -77,6 +78,44 @@ def test_an_api_that_does_not_answer(
     assert caught.value.exit_code == EXIT_UNREACHABLE
     assert sentence.startswith("the admin API at http://h:1 cannot be reached (--admin says where it is): ")
     assert sentence.endswith(f"{error}\n" if str(error) else "TimeoutError\n")
+
+
+@pytest.mark.parametrize(
+    ("status", "media", "body", "said"),
+    [
+        (
+            200,
+            "text/html",
+            "<!doctype html>\n<title>Grafana</title>",
+            "status 200, <!doctype html> <title>Grafana</title>",
+        ),
+        (404, "application/json", '{"detail": "Not Found"}', 'status 404, {"detail": "Not Found"}'),
+        (302, "text/plain", "", "status 302, without content"),
+        (200, "application/json", "nothing", "status 200, nothing"),
+    ],
+)
+@pytest.mark.parametrize("command", ["ask", "top"])
+def test_an_address_at_which_somebody_else_answers_is_named_with_what_it_sent(
+    capsys: pytest.CaptureFixture[str], status: int, media: str, body: str, said: str, command: str
+) -> None:
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: {media}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+
+    async def scene() -> None:
+        async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write((head + body).encode())
+            writer.close()
+
+        async with await asyncio.start_server(answers, "127.0.0.1", 0) as server:
+            there = Access(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            call = (ask, there, "GET", "/v1/routes") if command == "ask" else (once, there, "", 80)
+            with pytest.raises(typer.Exit) as caught:
+                await asyncio.to_thread(*call)
+            assert caught.value.exit_code == EXIT_UNREACHABLE
+            sentence = f"{there.base} answers, but not as Penumbra's admin API (--admin says where it is): {said}\n"
+            assert capsys.readouterr().err == sentence
+
+    asyncio.run(scene())
 
 
 CA, OTHER = Authority(), Authority("another")

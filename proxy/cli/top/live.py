@@ -47,7 +47,7 @@ def _or_end(access: Access, look: Callable[[], object]) -> None:
     try:
         asyncio.run(look())  # type: ignore[arg-type]
     except AwayError as away:
-        print(unreachable(access, str(away)), file=sys.stderr)
+        print(str(away) if away.whole else unreachable(access, str(away)), file=sys.stderr)
         raise typer.Exit(EXIT_UNREACHABLE) from None
     except RefusedError as refused:
         print(refused, file=sys.stderr)

@@ -12,7 +12,7 @@ import aiohttp
 from msgspec.structs import replace
 
 from proxy.cli.access import Access
-from proxy.cli.client import refusal, why_of
+from proxy.cli.client import ForeignError, answer_of, refusal, why_of
 from proxy.cli.top.documents import (
     AuditDoc,
     ChangeDoc,
@@ -42,7 +42,11 @@ CHANGES_SECONDS = 30.0
 
 
 class AwayError(Exception):
-    """There was no picture, and why."""
+    """There was no picture, and why. `whole`: that is the whole sentence."""
+
+    def __init__(self, why: str, whole: bool = False) -> None:
+        super().__init__(why)
+        self.whole = whole
 
 
 class RefusedError(Exception):
@@ -80,6 +84,8 @@ class Looking:
                 return await self._look(wanted, only)
         except TimeoutError:
             raise AwayError(f"it did not answer within {LOOK_SECONDS:.0f} s") from None
+        except ForeignError as foreign:
+            raise AwayError(foreign.told(self._access), True) from None
         except (aiohttp.ClientError, OSError) as error:
             raise AwayError(why_of(error, self._access)) from None
         except (ValueError, UnreadableError) as error:
@@ -131,7 +137,7 @@ class Looking:
     async def _ask(self, path: str) -> tuple[Any, float]:
         """A document, and the time of the sidecar. Raises RefusedError."""
         async with self._session.get(self._access.base + path, allow_redirects=False, **self._secured) as response:
-            answer = await response.json(content_type=None)
+            answer = await answer_of(response)
             if response.status >= 300:
                 raise RefusedError(response.status, refusal(response.status, answer))
             return answer, _time_of(response.headers.get("Date", ""))

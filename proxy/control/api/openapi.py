@@ -175,7 +175,10 @@ SCHEMAS: dict[str, Schema] = {
         sentence=text(),
         proved={"type": "boolean"},
         assumed={"type": "boolean", "description": "Whether nobody asked for the line, and it is judged all the same."},
-        counts={"type": "boolean", "description": "Whether the verdict on all lines, and the stage, wait for the line."},
+        counts={
+            "type": "boolean",
+            "description": "Whether the verdict on all lines, and the stage, wait for it.",
+        },
     ),
     "Gate": record(
         route=text(),
