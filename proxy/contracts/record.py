@@ -192,6 +192,11 @@ class LegFacts(Struct, array_like=True, gc=False, frozen=True):
         return code_of(self.failure, self.call, self.status)
 
     @property
+    def ended_well(self) -> bool:
+        """Whether the outcome is good if the request is an inference, at the cost of three comparisons: nearly all are."""
+        return not self.failure and self.status < 300 and self.call <= 0
+
+    @property
     def outcome(self) -> Outcome:
         """How the leg ended, as far as its head and its connection tell. Whoever tells of a leg goes by this."""
         return outcome_of(self.code, self.role in COPY_ROLES) if self.inference else "not_an_inference"

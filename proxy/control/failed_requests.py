@@ -22,7 +22,7 @@ class FailedRequests:
     def update(self, records: Iterable[Record]) -> None:
         """Remembers the legs that failed."""
         for record in records:
-            if record.outcome == "failed":
+            if not record.ended_well and record.outcome == "failed":
                 self._ids.setdefault((record.route, record.version), deque(maxlen=NEWEST_IDS)).append(record.request_id)
 
     def get(self, route: str, versions: Iterable[str]) -> list[str]:

@@ -164,16 +164,19 @@ class Chronicle:
 
     def on_records(self, records: Iterable[Record], source: WorkerRun, at: float) -> None:
         """Looks at finished legs."""
-        if not self._open:
+        followed = {route: facts for route, facts in self._open.items() if _counts(facts, at)}
+        if not followed:
             return
+        references: list[Record] = []
         for record in records:
-            facts = self._open.get(record.route)
-            if facts is None or not _counts(facts, at):
+            facts = followed.get(record.route)
+            if facts is None:
                 continue
             if record.version in facts.candidates:
                 self._candidate(facts, record, source)
             elif record.role in ("primary", "rescue"):
-                self._failed.reference(record, source)
+                references.append(record)
+        self._failed.references(references, source)
 
     def on_observations(self, observations: Iterable[Observation]) -> None:
         """Hears of answers whose bodies are none."""

@@ -3,46 +3,58 @@
 The legs of an exchange come as records of their own, in any order: a bad leg waits for the primary's, and the last
 primary's legs are remembered for bad copies that come behind them. Both are bounded, oldest out; a leg that is not
 found leaves the other answer unknown.
+
+Nearly all that is remembered is never asked for, so of a leg its facts are kept as they are, and what it answered is
+made of them when somebody asks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from proxy.contracts.leg_join import ExchangeKey, WorkerRun
 from proxy.contracts.record import LegFacts
 from proxy.contracts.story import CHARGED, ArmAnswer, FailedRequest, StoryFacts
+from proxy.contracts.table import Role
 
 MAX_FIRST = 25
 """Failed requests of a story that are kept from its beginning; as many of the newest stay beside them."""
 MAX_REMEMBERED = 4096
-"""Legs of primaries that are remembered, and bad legs that wait."""
+"""Legs of primaries that are remembered, in two halves of which the older one goes; and bad legs that wait."""
 MAX_DETAIL = 200
 
 
-class FailedLegs:
-    """Joins the legs of all workers."""
+_answered = attrgetter("version", "role", "total", "status", "failure", "inference", "call")
+"""What an answer is made of, in the order in which `_answer` takes it."""
 
-    __slots__ = ("_answers", "_waiting")
+
+class FailedLegs:
+    """Joins the legs of all workers. `_answers` has the newest legs of primaries, `_earlier` those before."""
+
+    __slots__ = ("_answers", "_earlier", "_waiting")
 
     def __init__(self) -> None:
-        self._answers: dict[ExchangeKey, ArmAnswer] = {}
+        self._answers: dict[ExchangeKey, tuple[Any, ...]] = {}
+        self._earlier = self._answers
         self._waiting: dict[ExchangeKey, list[FailedRequest]] = {}
 
-    def reference(self, leg: LegFacts, source: WorkerRun) -> None:
-        """A primary's leg, of a route with something under judgement."""
-        key = source, leg.exchange
-        if waiting := self._waiting.pop(key, None):
-            _join(waiting, leg)
-        elif leg.copies or leg.role == "rescue":
-            self._answers[key] = answer_of(leg)
-            _bound(self._answers)
+    def references(self, legs: Sequence[LegFacts], source: WorkerRun) -> None:
+        """Primaries' legs, of routes with something under judgement."""
+        for leg in legs if self._waiting else ():
+            if waiting := self._waiting.pop((source, leg.exchange), None):
+                _join(waiting, leg)
+        asked = [leg for leg in legs if leg.copies or leg.role == "rescue"]
+        self._answers.update(zip([(source, leg.exchange) for leg in asked], map(_answered, asked), strict=True))
+        if len(self._answers) >= MAX_REMEMBERED // 2:
+            self._answers, self._earlier = {}, self._answers
 
     def bad(self, facts: StoryFacts, leg: LegFacts, source: WorkerRun, content: str = "") -> None:
         """A leg that its version is charged with; `content`: why its body is no answer."""
         key, detail = (source, leg.exchange), (content or leg.detail)[:MAX_DETAIL]
-        other = self._answers.get(key)
+        known = self._answers.get(key) or self._earlier.get(key)
+        other = _answer(*known) if known else None
         rescued = other is not None and other.role == "rescue"
         failed = FailedRequest(leg.request_id, leg.started, answer_of(leg, content), other, rescued, detail)
         keep(facts.failed, failed)
@@ -53,12 +65,17 @@ class FailedLegs:
 
 def is_bad(leg: LegFacts) -> bool:
     """Whether the head and the connection tell that a leg went wrong by its version."""
-    return leg.outcome in CHARGED
+    return not leg.ended_well and leg.outcome in CHARGED
 
 
 def answer_of(leg: LegFacts, content: str = "") -> ArmAnswer:
     """What an arm answered."""
     return ArmAnswer(leg.version, leg.role, leg.code, "failed" if content else leg.outcome, leg.total)
+
+
+def _answer(version: str, role: Role, total: float, status: int, failure: str, inference: bool, call: int) -> ArmAnswer:
+    facts = version, role, 0.0, 0.0, total, status, failure
+    return answer_of(LegFacts(0, "", *facts, inference=inference, call=call))
 
 
 def keep(kept: list[FailedRequest], failed: FailedRequest) -> None:

@@ -20,7 +20,7 @@ def told(legs: tuple[Record, ...]) -> StoryFacts:
             if is_bad(each):
                 known.bad(facts, each, SOURCE)
         else:
-            known.reference(each, SOURCE)
+            known.references([each], SOURCE)
     return facts
 
 
