@@ -193,7 +193,7 @@ class LegFacts(Struct, array_like=True, gc=False, frozen=True):
 
     @property
     def ended_well(self) -> bool:
-        """Whether the outcome is good if the request is an inference, at the cost of three comparisons: nearly all are."""
+        """Whether the outcome of an inference is good, at the cost of three comparisons: nearly all are."""
         return not self.failure and self.status < 300 and self.call <= 0
 
     @property

@@ -2,6 +2,7 @@
 
 decode       the door: a record in, an observation out; never raises
 alike        records that are alike but for their numbers, in one go
+json_forms   bodies that are the same bytes but for their numbers
 reading      bodies, bounds and checks that the codecs share
 content      which answers of a successful status have failed all the same
 recognise    which protocol an exchange speaks

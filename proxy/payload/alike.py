@@ -3,17 +3,18 @@
 1. Records of one arm and one model asked for are looked at together. The first whose bodies are of the usual form (one
    row of numbers in one tensor, by the Open Inference Protocol as JSON or by gRPC) says how the others have to be; from
    what is left another one may.
-2. One that is not like it is left to `decode`, and so is all that is odd: another status, parts, large or empty bodies,
+2. What is the same bytes but for its numbers is like it, and of all such together the numbers alone are parsed
+   (`json_forms`); any other body is read by itself and held against it.
+3. One that is not like it is left to `decode`, and so is all that is odd: another status, parts, large or empty bodies,
    names that are too long, answers that are not finite, whole numbers that a double could not tell apart.
-3. What is left by itself says the same as what is read in one go: who reads it how is a matter of cost.
+4. What is left by itself says the same as what is read in one go: who reads it how is a matter of cost.
 """
 
 from __future__ import annotations
 
-import struct
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from itertools import compress
 from operator import attrgetter
 
 import numpy as np
@@ -28,6 +29,7 @@ from proxy.contracts.observation import Tensor
 from proxy.contracts.record import MAX_REQUEST_ID, Record
 from proxy.contracts.table import COPY_ROLES, Protocol, Role
 from proxy.payload.grpc.usual import ANSWERS, REQUESTS
+from proxy.payload.json_forms import form_of, packer
 from proxy.payload.oip import (
     EXACT_FLOATS,
     NOT_USUAL,
@@ -65,29 +67,38 @@ FRAME = b"\0"
 NO_CALL: tuple[tuple[Tensor, ...], str] = ((), "")
 NOTHING_ASKED: list[TypedTensor] = []
 
-_arm = attrgetter("route", "version", "role", "share", "copies", "path")
-_facts = attrgetter("status", "failure", "inference", "parts", "partial")
 USUAL = 200, "", True, 0, False
 """What facts of an answered inference are, whose record is whole."""
+_arm = attrgetter(
+    *("route", "version", "role", "share", "copies", "path"), *("status", "failure", "inference", "parts", "partial")
+)
+
+_bodies = attrgetter("response", "request", "request_fields", "request_id")
+
+Whole = tuple[int, bytes, bytes]
+"""The place of a record in a batch, its answer and its request, b"" where that travels with another leg."""
+
+Arm = tuple[str, str, Role, float, int, str, int, str, bool, int, bool]
+"""What all records that are looked at together have in common, the facts of `USUAL` last."""
 
 
 def read_alike(
     records: Sequence[Record], source: WorkerRun, reading: Reading
 ) -> tuple[list[tuple[AlikeLegs, Places]], Places]:
     """The legs that are alike, with their places among `records`, and the places of all others."""
-    arms: defaultdict[tuple[str, str, Role, float, int, str], Places] = defaultdict(list)
+    arms: defaultdict[Arm, Places] = defaultdict(list)
     for at, record in enumerate(records):
         arms[_arm(record)].append(at)
     alike: list[tuple[AlikeLegs, Places]] = []
     odd: Places = []
-    for (route, _, role, _, _, path), places in arms.items():
-        how = reading(route) if len(places) >= MIN_ALIKE else None
+    for (route, _, role, _, _, path, *facts), places in arms.items():
+        how = reading(route) if len(places) >= MIN_ALIKE and tuple(facts) == USUAL else None
         if how is None or how[0] not in READ_TOGETHER or how[1].source == "json":
             odd += places
             continue
         for _ in range(MAX_FORMS):
             reader = AlikeReader(how[0], role in COPY_ROLES)
-            taken, places = _sorted_out(reader, records, places)
+            taken, places = reader.sort(records, places)
             legs = reader.legs([records[at] for at in taken], source, path.rpartition("/")[0], how[1])
             if legs is None:
                 odd += taken
@@ -105,22 +116,9 @@ def _is_short(text: str) -> bool:
     return len(text) <= MAX_NAME and text.isascii()
 
 
-def _sorted_out(reader: AlikeReader, records: Sequence[Record], places: Places) -> tuple[Places, Places]:
-    """The places of records that a reader takes, and of the others."""
-    taken: Places = []
-    odd: Places = []
-    for number, at in enumerate(places):
-        if reader.takes(records[at]):
-            taken.append(at)
-        else:
-            odd.append(at)
-            if number + 1 == MAX_TRIED and len(taken) < 2:
-                return taken, odd + places[MAX_TRIED:]
-    return taken, odd
-
-
 class AlikeReader:
-    """Takes records of one arm that are like the first. `copies`: their requests travel with other legs."""
+    """Takes records of one arm, all with the facts of `USUAL`, that are like the first. `copies`: their requests travel
+    with other legs."""
 
     __slots__ = ("_answers", "_by_json", "_calls", "_copies", "_model", "_requests")
 
@@ -130,18 +128,70 @@ class AlikeReader:
         self._calls = False
         self._model: tuple[str | None, str | int | None] | None = None
 
-    def takes(self, record: Record) -> bool:
-        """Whether a record is like the others; then it is one of them."""
-        answer, request = record.response, record.request
-        if not answer or len(answer) > SMALL_BYTES or not 0 < len(record.request_id) <= MAX_REQUEST_ID:
-            return False
-        if _facts(record) != USUAL:
-            return False
+    def sort(self, records: Sequence[Record], places: Places) -> tuple[Places, Places]:
+        """The places of the records that it takes, and of the others, both in order. To be called once."""
+        whole = self._whole(records, places)
+        first = next((number for number, each in enumerate(whole[:MAX_TRIED]) if self._takes(each)), None)
+        if first is None:
+            return [], places
+        taken = [whole[first][0]]
+        taken += self._take_like(whole[first], whole[first + 1 :])
+        if first + len(taken) < len(whole):
+            taken = self._take_more(taken, whole[first + 1 :])
+        return taken, sorted({*places}.difference(taken)) if len(taken) < len(places) else []
+
+    def _whole(self, records: Sequence[Record], places: Places) -> list[Whole]:
+        """Those whose bodies are there, and not too large to be read at once. The requests of copies travel with other
+        legs."""
+        some = zip(places, map(_bodies, [records[at] for at in places]), strict=True)
         if self._copies:
-            if request is not None or record.request_fields:
-                return False
-        elif not request or len(request) > SMALL_BYTES:
-            return False
+            return [
+                (at, answer, b"")
+                for at, (answer, request, fields, id_) in some
+                if answer and len(answer) <= SMALL_BYTES and request is None and not fields
+                if 0 < len(id_) <= MAX_REQUEST_ID
+            ]
+        return [
+            (at, answer, request)
+            for at, (answer, request, _, id_) in some
+            if answer and request and len(answer) <= SMALL_BYTES and len(request) <= SMALL_BYTES
+            if 0 < len(id_) <= MAX_REQUEST_ID
+        ]
+
+    def _take_like(self, first: Whole, others: list[Whole]) -> Places:
+        """Takes the records whose bodies are those of the first one but for their numbers, and returns their places."""
+        if self._calls or len(others) < MIN_ALIKE:
+            return []
+        sides = [(self._answers, form_of(first[1], typed_answer), [answer for _, answer, _ in others])]
+        if first[2]:
+            sides.append((self._requests, form_of(first[2], typed_request), [request for _, _, request in others]))
+        found = [form.numbers(bodies) for _, form, bodies in sides if form is not None]
+        if len(found) < len(sides):
+            return []
+        kept = list(map(all, zip(*found, strict=True)))
+        rows = [form.rows([*compress(each, kept)]) for (_, form, _), each in zip(sides, found, strict=True) if form]
+        if any(each is None for each in rows):
+            return []
+        for (side, *_), each in zip(sides, rows, strict=True):
+            side.rows += each or []
+        return [at for at, _, _ in compress(others, kept)]
+
+    def _take_more(self, taken: Places, others: list[Whole]) -> Places:
+        """Takes those of some that are like the first in another way, too: the places of all, in order."""
+        known = {*taken}
+        for number, each in enumerate([other for other in others if other[0] not in known]):
+            if number == MAX_TRIED and len(taken) < 2:
+                break
+            if self._takes(each):
+                taken.append(each[0])
+        order = sorted(range(len(taken)), key=taken.__getitem__)
+        for side in (self._answers, self._requests):
+            side.rows = [side.rows[at] for at in order] if side.rows else []
+        return [taken[at] for at in order]
+
+    def _takes(self, record: Whole) -> bool:
+        """Whether a record is like the others; then it is one of them."""
+        _, answer, request = record
         call = answer[:1] == FRAME
         if self._model is None:
             self._calls = call
@@ -149,7 +199,7 @@ class AlikeReader:
             return False
         return self._takes_call(answer, request) if call else self._by_json and self._takes_json(answer, request)
 
-    def _takes_json(self, answer: bytes, request: bytes | None) -> bool:
+    def _takes_json(self, answer: bytes, request: bytes) -> bool:
         try:
             said = typed_answer(answer)
             asked = typed_request(request).tensors if request else NOTHING_ASKED
@@ -163,12 +213,12 @@ class AlikeReader:
         if request:
             if not asked or not self._requests.fits(asked[0]):
                 return False
-            self._requests.rows.append(asked[0].data)
-        self._answers.rows.append(said.tensors[0].data)
+            self._requests.put(asked[0].data)
+        self._answers.put(said.tensors[0].data)
         self._model = model
         return True
 
-    def _takes_call(self, answer: bytes, request: bytes | None) -> bool:
+    def _takes_call(self, answer: bytes, request: bytes) -> bool:
         said = ANSWERS.read(answer)
         asked = REQUESTS.read(request) if request else NO_CALL
         if said is None or asked is None or len(said[0]) != 1 or len(asked[0]) > 1:
@@ -179,8 +229,8 @@ class AlikeReader:
         if request:
             if not asked[0] or not self._requests.fits_tensor(asked[0][0]):
                 return False
-            self._requests.rows.append(asked[0][0].data)
-        self._answers.rows.append(said[0][0].data)
+            self._requests.put(asked[0][0].data)
+        self._answers.put(said[0][0].data)
         self._model = model
         return True
 
@@ -215,7 +265,7 @@ class AlikeReader:
 
 
 class AlikeRows:
-    """Rows of one tensor, all of one name, type and width."""
+    """Rows of one tensor, all of one name, type and width, as doubles."""
 
     __slots__ = ("datatype", "name", "rows", "shape", "width")
 
@@ -223,7 +273,7 @@ class AlikeRows:
         self.name = self.datatype = ""
         self.shape: list[int] = []
         self.width = 0
-        self.rows: list[Sequence[float]] = []
+        self.rows: list[bytes] = []
 
     def fits(self, tensor: TypedTensor) -> bool:
         """Whether a tensor is a row as the first one is, or the first one."""
@@ -254,16 +304,14 @@ class AlikeRows:
         """Whether they are whole numbers by type."""
         return self.datatype in INTEGER_TYPES
 
+    def put(self, row: Sequence[float]) -> None:
+        """Adds a row that fits."""
+        self.rows.append(packer(self.width)(*row))
+
     def packed(self) -> bytes:
         """The numbers as doubles, shape (rows, width)."""
-        pack = _packer(self.width)
-        return b"".join([pack(*row) for row in self.rows])
+        return b"".join(self.rows)
 
     def layout(self) -> Tensor:
         """The tensor less its values."""
         return Tensor(*(self.name, 1, self.width, "number", (), (), self.integer, False, False, (), self.datatype))
-
-
-@lru_cache(maxsize=256)
-def _packer(values: int) -> Callable[..., bytes]:
-    return struct.Struct(f"{values}d").pack
