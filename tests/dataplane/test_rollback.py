@@ -14,9 +14,9 @@ from proxy.contracts.build import build
 from proxy.contracts.table import Route, Share, Table, primaries_only
 from proxy.dataplane.rollback import LATEST, SOONEST, Departures
 from proxy.http2.codes import CANCEL
-from tests.dataplane.h2.test_upstream import between
 from tests.support.http2_client import Http2Client
 from tests.support.http2_server import Asked
+from tests.support.http2_version import between
 from tests.support.plane import Plane, get, plane, post, route, run
 from tests.support.scripted import answer, says
 

@@ -17,10 +17,10 @@ from proxy.contracts.table import Match, Timeouts, Version
 from proxy.control.replay.asking import LiveAnswer
 from proxy.http2.response import NO_STATUS
 from tests.cli.replay.test_http2_message import call
-from tests.dataplane.h2.test_upstream import between
 from tests.support.certificates import Authority, client_tls
 from tests.support.http2_client import Http2Client
 from tests.support.http2_server import Asked, Http2Server, Script, says
+from tests.support.http2_version import between
 from tests.support.oip_messages import framed
 from tests.support.plane import run
 from tests.support.replayed import section, serving, settings, whole

@@ -20,7 +20,8 @@ from proxy.contracts.table import Version
 from proxy.dataplane.dialing import OWNERLESS
 from proxy.dataplane.endpoints import ANYWHERE, ServerEndpoint
 from proxy.dataplane.h2.connection import TURN
-from proxy.dataplane.h2.upstream import HIGH, Http2Upstream
+from proxy.dataplane.h2.server_stream import HIGH
+from proxy.dataplane.h2.upstream import Http2Upstream
 from proxy.dataplane.pool import Pool
 from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
 

@@ -13,9 +13,9 @@ from proxy.contracts.table import Rescue, Share, Timeouts
 from proxy.dataplane.exchange import Exchange
 from proxy.http2.codes import CANCEL
 from proxy.http2.timeout import seconds_of
-from tests.dataplane.h2.test_upstream import between
 from tests.support.http2_client import Heard, Http2Client
 from tests.support.http2_server import Asked, Http2Server, Script, says
+from tests.support.http2_version import between
 from tests.support.plane import Plane, plane, route, run
 
 GRPC = [(b"content-type", b"application/grpc"), (b"te", b"trailers")]

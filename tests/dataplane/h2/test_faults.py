@@ -20,7 +20,8 @@ from proxy.dataplane.h1.upstream import Upstream
 from proxy.dataplane.h2.client_stream import Http2ClientStream
 from proxy.dataplane.h2.connection import TURN
 from proxy.dataplane.h2.downstream import Http2Downstream
-from proxy.dataplane.h2.upstream import Http2ServerStream, Http2Upstream
+from proxy.dataplane.h2.server_stream import Http2ServerStream
+from proxy.dataplane.h2.upstream import Http2Upstream
 from proxy.dataplane.ports import Connection, ConnectionOwner
 from tests.dataplane.test_unexpected import ROUTES, WATCHED, Injector, Walk, Wire, Wires, injecting
 

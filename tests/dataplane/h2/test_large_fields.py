@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from proxy.contracts.table import Rescue, Share
 from proxy.http2.fields import MOST_GROWTH, block_of, size_of
 from tests.dataplane.h2.test_deadlines import GRPC
-from tests.dataplane.h2.test_upstream import between
 from tests.support.http2_client import Fields, Heard, Http2Client
 from tests.support.http2_server import Asked, Script, says
+from tests.support.http2_version import between
 from tests.support.plane import route, run
 
 MOST = 16 * 1024
