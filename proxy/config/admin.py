@@ -7,8 +7,10 @@ from importlib.util import find_spec
 from proxy.config import values
 from proxy.config.section import Section
 from proxy.config.tls import read_admin_tls, read_client_tls, refuse_beside_plain
+from proxy.contracts.field_rules import REQUEST_SPECIAL, spelled
 from proxy.contracts.journal import AccessLog, Tracing
 from proxy.contracts.operation import AccessRole, Admin, Capture, HistoryKept, Token
+from proxy.http2.hpack_writer import SECRET
 from proxy.payload.redaction.rules import Action
 
 MAX_HOSTS = 64
@@ -22,6 +24,9 @@ MIN_SECONDS_KEPT = 600.0
 
 MIN_HISTORY_BYTES = 1 << 20
 """`history.disk` at least."""
+
+UNKEPT = REQUEST_SPECIAL | spelled(SECRET | {b"x-api-key", b"api-key"})
+"""Fields that a capture may not keep: credentials, and what is written anew for each connection."""
 
 OTEL_MODULES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 """Modules of the extra `otel`."""
@@ -64,11 +69,17 @@ def read_capture(root: Section) -> Capture | None:
         path=section.take("path", values.plain, "", required=True),
         max_bytes=section.take("max_bytes", values.size, 0, required=True),
         bodies=section.take("bodies", values.truth, False),
+        headers=section.values("headers", values.header_name),
         at_least=section.take("at_least", values.Whole(0, 1_000_000), AT_LEAST if percent else 0),
         max_age=section.take("max_age", values.span, 0.0),
         redact=section.pairs("redact", values.redaction, values.one_of(Action)),
         redact_key=section.take("redact_key", values.secret, ""),
     )
+    for name in capture.headers:
+        if name.encode() in UNKEPT:
+            section.refuse(f"headers.{name}", name, "a field that is no credential, and not of one connection")
+    if capture.headers and not capture.bodies:
+        section.refuse("headers", "bodies: false", "bodies: true beside it, without which no header fields are kept")
     for pointer, action in capture.redact.items():
         if action == "hash" and pointer.count("/") == 1:
             section.refuse(f"redact.{pointer}", "hash of a whole part", "drop")

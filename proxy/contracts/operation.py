@@ -97,6 +97,8 @@ class Capture(Struct, frozen=True):
     """Bytes of all files at `path` together."""
     bodies: bool = False
     """Whether bodies are kept; otherwise times, statuses and versions alone."""
+    headers: tuple[str, ...] = ()
+    """Header fields, and metadata of calls, that are kept with bodies beside those by which these are read."""
     at_least: int = 100
     """Exchanges of each stratum that are captured in a file, whatever `percent` says."""
     max_age: float = 0.0

@@ -72,6 +72,12 @@ capture: {percent: 1, path: /tmp/records, max_bytes: 1MiB}
         ("capture: {percent: 1}", "capture.path"),
         ("capture: {percent: 101, path: x, max_bytes: 1MiB}", "capture.percent"),
         ("capture: {percent: 1, path: x, max_bytes: 1MiB, rotate: 2}", "capture.rotate"),
+        ("capture: {percent: 1, path: x, max_bytes: 1MiB, headers: [x-tenant]}", "capture.headers"),
+        ("capture: {percent: 1, path: x, max_bytes: 1MiB, bodies: true, headers: [Cookie]}", "capture.headers.cookie"),
+        (
+            "capture: {percent: 1, path: x, max_bytes: 1MiB, bodies: true, headers: [x_api_key]}",
+            "capture.headers.x_api_key",
+        ),
         ("access_log: {percent: 101}", "access_log.percent"),
         ("access_log: {errors: some}", "access_log.errors"),
         ("access_log: {path: /var/log/x}", "access_log.path"),

@@ -11,6 +11,10 @@ TEXTS = {
     "capture.max_bytes": "What both files together may hold.",
     "capture.max_age": "For how long a record is kept at most.",
     "capture.bodies": "Keep bodies too. Without, only times, statuses and who answered.",
+    "capture.headers": (
+        "Header fields, and metadata of calls by gRPC, that are kept with bodies beside those by which these are read. "
+        "None that is a credential. `redact` has `/header/NAME` for them."
+    ),
     "capture.redact": (
         "What is done before anything is written, on all routes: `drop` or `hash` at each pointer below `/request`, "
         "`/answer`, `/query` or `/header`. One name below a body is a feature, wherever it stands; `*` is any member. "
@@ -22,6 +26,7 @@ TEXTS = {
 DEFAULTS = {
     "capture.at_least": "100",
     "capture.bodies": "false",
+    "capture.headers": "[]",
     "capture.redact": "{}",
     "capture.redact_key": '""',
 }
@@ -29,6 +34,7 @@ DEFAULTS = {
 ABSENT = {
     "capture": "nothing is kept",
     "capture.max_age": "until there is no room",
+    "capture.headers": "none but those by which bodies are read",
     "capture.redact": "nothing is redacted but what routes say",
     "capture.redact_key": "another one for each start",
 }

@@ -42,6 +42,7 @@ EXAMPLES = {
     "capture.bodies": "true",
     "capture.at_least": "20",
     "capture.max_age": "7d",
+    "capture.headers": "[x-tenant]",
     "capture.redact": "{/request/user: hash}",
     "capture.redact_key": "k",
     "access_log.percent": "10",

@@ -34,7 +34,8 @@ FORMAT = 2
 """The version of the format; files without a header are of the first."""
 
 KEPT_FIELDS = frozenset({b"content-type", b"content-encoding", b"inference-header-content-length", b"grpc-encoding"})
-"""Header fields that are needed to read a body; all others may hold secrets, and go."""
+"""Header fields that are needed to read a body; all others may hold secrets, and go, but for those that somebody has
+named (`capture.headers`)."""
 
 KEPT_MARKS = UNARY | UNREAD
 """Marks that say something of the call; the others are of its moment."""
@@ -81,6 +82,8 @@ class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     at_least: int = 0
     """Exchanges of each stratum that were taken whatever `percent` says."""
     bodies: bool = False
+    headers: tuple[str, ...] = ()
+    """Header fields that were kept beside those by which bodies are read."""
     redact: dict[str, str] = field(default_factory=dict)
     """What is done at which pointers, by route ("": all) and pointer."""
     key: str = ""
@@ -161,16 +164,18 @@ BEGINNINGS = (*(begin for begin, _ in _others), *_LEGS)
 """How lines begin that this program writes, or wrote."""
 
 
-def captured(record: Record, source: WorkerRun, bodies: bool, **said: Any) -> Captured:
+def captured(
+    record: Record, source: WorkerRun, bodies: bool, kept: frozenset[bytes] = KEPT_FIELDS, **said: Any
+) -> Captured:
     """The part of a record that goes to disk. Without bodies neither header fields nor the query of the path do.
-    `said`: of its writing (`Captured`)."""
+    `kept`: the names of fields that do; `said`: of its writing (`Captured`)."""
     values = list(_facts(record))
     if record.parts:
         values[_AT["response"]] = None  # only its end
     values[_AT["parts"]], values[_AT["partial"]], values[_AT["marks"]] = 0, False, record.marks & KEPT_MARKS
     if bodies:
         for at in _FIELDS:
-            values[at] = _needed(values[at])
+            values[at] = _needed(values[at], kept)
     else:
         for at, nothing in _WITHOUT:
             values[at] = nothing
@@ -186,9 +191,9 @@ _NO_BODIES |= dict.fromkeys(("request_fields", "response_fields", "beginning", "
 _WITHOUT = tuple((_AT[name], nothing) for name, nothing in _NO_BODIES.items())
 
 
-def _needed(fields: bytes) -> bytes:
+def _needed(fields: bytes, kept: frozenset[bytes]) -> bytes:
     lines = fields.splitlines(keepends=True)
-    return b"".join(line for line in lines if line.partition(b":")[0].strip().lower() in KEPT_FIELDS)
+    return b"".join(line for line in lines if line.partition(b":")[0].strip().lower() in kept)
 
 
 def line_of(line: Line) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ from proxy.contracts.leg_join import ExchangeKey, WorkerRun
 from proxy.contracts.operation import Capture
 from proxy.contracts.record import Record, without_bodies
 from proxy.contracts.settings import RouteSettings
-from proxy.control.capture.format import FORMAT, Header, LabelLine, captured, line_of
+from proxy.control.capture.format import FORMAT, KEPT_FIELDS, Header, LabelLine, captured, line_of
 from proxy.control.capture.redaction import Redaction
 from proxy.control.capture.sampling import Sampler, Taken, stratum_of
 from proxy.control.capture.sealed_file import SealedFile
@@ -39,15 +39,18 @@ exchanges whose stratum was not counted, and that did not wait for their copies.
 
 
 class CaptureWriter:
-    """`use` what is configured, then `take` batches, and `look` from time to time. `written` and `errors` are monotone
-    counts, `labels` those of labels, `withheld` those of bodies that could not be redacted for certain, by reason."""
+    """`use` what is configured, then `take` batches, and `look` from time to time. Monotone counts: `written` of
+    records, `errors` of records and labels that were to be written and are lost, `labels` of labels by what became of
+    them, `withheld` of bodies that could not be redacted for certain, by reason."""
 
     __slots__ = (
         "_failing",
         "_file",
         "_ids",
+        "_kept",
         "_key",
         "_now",
+        "_owed",
         "_reached",
         "_redaction",
         "_sampler",
@@ -65,14 +68,16 @@ class CaptureWriter:
         self._key = os.urandom(32)
         self._redaction = Redaction({}, b"", ())
         self._sampler = Sampler(0.0, 0)
+        self._kept = KEPT_FIELDS
         self._file: SealedFile | None = None
         self._failing = False
         self._now = 0.0
+        self._owed = 0
         self._reached = dict.fromkeys(BOUNDS, 0)
         self.written = self.errors = 0
         self.withheld: Counter[str] = Counter()
         self._ids: dict[int, None] = {}
-        self.labels = {"written": 0, "unknown": 0}
+        self.labels = {"written": 0, "unknown": 0, "withheld": 0}
 
     def bounds_reached(self) -> dict[str, int]:
         """By bound of `BOUNDS`, how often it was reached. Monotone."""
@@ -88,6 +93,7 @@ class CaptureWriter:
         self._settings, self._understood = settings, understood
         if settings is not None:
             self._sampler = Sampler(settings.percent, settings.at_least)
+            self._kept = KEPT_FIELDS.union(name.encode() for name in settings.headers)
             self._redaction = Redaction(settings.redact, settings.redact_key.encode() or self._key, routes)
             header = header_of(settings, self._redaction)
             self._file = SealedFile(settings.path, settings.max_bytes, settings.max_age, header)
@@ -112,13 +118,20 @@ class CaptureWriter:
         settings, file = self._settings, self._file
         if settings is None or file is None:
             return
+        lines: list[bytes] = []
+        for request_id, label in labels:
+            known = hash(request_id) in self._ids
+            line = self._label_line(request_id, label, now) if known else b""
+            if 0 < len(line) <= file.capacity:
+                lines.append(line)
+            else:
+                self.labels["withheld" if known else "unknown"] += 1
+        self._owed = len(lines)
         with self._writing(settings, file):
-            for request_id, label in labels:
-                known = hash(request_id) in self._ids
-                self.labels["written" if known else "unknown"] += 1
-                line = self._label_line(request_id, label, now) if known else b""
-                if 0 < len(line) <= file.capacity:
-                    file.append([line], now)
+            for line in lines:
+                file.append([line], now)
+                self.labels["written"] += 1
+                self._owed -= 1
 
     def _label_line(self, request_id: str, label: Any, now: float) -> bytes:
         """The line of a label; b"" where nothing may be written of it, or nobody could tell whose it is."""
@@ -147,24 +160,27 @@ class CaptureWriter:
 
     @contextmanager
     def _writing(self, settings: Capture, file: SealedFile) -> Iterator[None]:
+        """What is owed when the disk refuses is lost."""
         before = _reached(file, self._sampler)
         try:
             yield
         except OSError as error:
-            self.errors += 1
+            self.errors += self._owed
             if not self._failing:
                 log.error("records cannot be captured in %s: %s", settings.path, files.denied(settings.path, error))
             self._failing = True
             file.leave()
         else:
             self._failing = False
+        self._owed = 0
         more = {bound: count - before[bound] for bound, count in _reached(file, self._sampler).items()}
         for bound, count in more.items():
             self._reached[bound] += count
         if more["capture_file"] or more["capture_age"]:
             self._sampler.anew()
 
-    def _write(self, taken: Iterable[Taken], settings: Capture, file: SealedFile) -> None:
+    def _write(self, taken: Sequence[Taken], settings: Capture, file: SealedFile) -> None:
+        self._owed = sum([len(each.records) for each in taken])
         for each in taken:
             lines = [self._line(record, each, settings) for record in each.records]
             if each.stratum:
@@ -184,11 +200,15 @@ class CaptureWriter:
 
     def _append(self, records: list[Record], lines: list[bytes], taken: Taken, file: SealedFile) -> None:
         """Writes legs together."""
+        if not lines:
+            return
         if sum(map(len, lines)) > file.capacity:
             self._reached["capture_record"] += 1
+            self._owed -= len(lines)
             return
         file.append(lines, self._now)
         self.written += len(lines)
+        self._owed -= len(lines)
         if taken.stratum:
             self._count(records, taken.stratum, taken.weight, file)
             return
@@ -217,7 +237,7 @@ class CaptureWriter:
             leg = self._redaction.of(record if settings.bodies else without_bodies(record))
             record, said = leg.record, said | {"redacted": leg.found, "withheld": leg.withheld}
             self.withheld.update(leg.withheld.values())
-        return line_of(captured(record, taken.source, settings.bodies, **said))
+        return line_of(captured(record, taken.source, settings.bodies, self._kept, **said))
 
 
 def header_of(settings: Capture, redaction: Redaction) -> Header:
@@ -229,6 +249,7 @@ def header_of(settings: Capture, redaction: Redaction) -> Header:
         percent=settings.percent,
         at_least=settings.at_least if settings.percent < 100.0 else 0,
         bodies=settings.bodies,
+        headers=settings.headers,
         redact=redaction.described(),
         key=redaction.fingerprint(),
     )

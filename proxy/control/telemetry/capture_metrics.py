@@ -21,10 +21,11 @@ class CaptureCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         written, errors = float(self._capture.written), float(self._capture.errors)
         yield counter("penumbra_captured_records", "Records written for a backtest.", (), [((), written)])
-        yield counter("penumbra_capture_errors", "Batches of records that could not be written.", (), [((), errors)])
+        text = "Records and labels that were to be captured and could not be written: they are lost."
+        yield counter("penumbra_capture_errors", text, (), [((), errors)])
         held = [((reason,), float(self._capture.withheld[reason])) for reason in REASONS]
         text = "Bodies that were not captured because they could not be redacted for certain, by reason."
         yield counter("penumbra_capture_bodies_withheld", text, ("reason",), held)
         rows = [((outcome,), float(count)) for outcome, count in self._capture.labels.items()]
-        text = "Labels of feedback, by whether the capture has their request."
+        text = "Labels of feedback: written, of a request that the capture does not have, or withheld by redaction."
         yield counter("penumbra_captured_labels", text, ("outcome",), rows)

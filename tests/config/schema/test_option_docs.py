@@ -64,6 +64,7 @@ AROUND = (
         ),
         "notify[].routes": "routes: {cancer: {match: {path: /c}, protocol: json, primary: v1}}",
         "capture": "capture: {percent: 50, path: x, max_bytes: 1MiB}",
+        "capture.headers": "capture: {bodies: true}",
         "access_log": "access_log: {}",
         "tracing": "tracing: {endpoint: 'http://h/'}",
         "fleet": "fleet: {redis: 'redis://h', name: f}",

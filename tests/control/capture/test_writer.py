@@ -20,6 +20,7 @@ from proxy.control.capture.reading import facts_of, legs_in
 from proxy.control.capture.sampling import sampled
 from proxy.control.capture.writer import CaptureWriter
 from tests.control.capture.test_replay import traffic
+from tests.control.houses import section
 
 SOURCE = (0, "a")
 
@@ -114,7 +115,7 @@ def test_labels_of_captured_requests_are_kept(tmp_path: Path) -> None:
     writer.take([record(1, path="/v1", copies=0)], SOURCE)
     writer.label([("id", {"class": 2}), ("never", 1)], 1001.0)
     writer.close()
-    assert writer.labels == {"written": 1, "unknown": 1}
+    assert writer.labels == {"written": 1, "unknown": 1, "withheld": 0}
     (found,) = exchanges_in([tmp_path / "records"])
     assert found.label == {"class": 2}
 
@@ -158,3 +159,35 @@ def test_a_pipe_in_place_of_the_file_is_counted_and_stops_nothing(tmp_path: Path
     writer.use(Capture(100.0, str(path), 1 << 20, False))
     writer.take([record(1)], SOURCE)
     assert (writer.errors, writer.written) == (1, 0)
+
+
+def test_header_fields_are_kept_that_somebody_has_named(tmp_path: Path) -> None:
+    """Metadata of calls among them; what is to be hashed there is hashed."""
+    fields = b"content-type: application/grpc\r\nX-Tenant: blue\r\nx-user: ann\r\nauthorization: Bearer x\r\n"
+    asked = record(path="/a.Service/Do", request_fields=fields, request=b"\0", response_fields=b"x-tenant: blue\r\n")
+    writer, rules = CaptureWriter(), {"/header/x-user": "hash"}
+    named = Capture(100.0, str(tmp_path / "records"), 1 << 20, True, headers=("x-tenant", "x-user"), redact=rules)
+    writer.use(named, [section()])
+    writer.take([asked], SOURCE)
+    writer.close()
+    (leg,) = legs_in([tmp_path / "records"])
+    assert leg.request_fields.startswith(b"content-type: application/grpc\r\nX-Tenant: blue\r\nx-user: ")
+    assert b"ann" not in leg.request_fields and b"authorization" not in leg.request_fields
+    assert leg.response_fields == b"x-tenant: blue\r\n" and leg.redacted == ("/header/x-user",)
+    (header,) = facts_of(tmp_path / "records").headers
+    assert header.headers == ("x-tenant", "x-user")
+
+
+def test_each_record_and_label_that_a_disk_refuses_is_counted(tmp_path: Path) -> None:
+    """A batch of many is as many; what waits for its copies is lost when its turn comes."""
+    writer = CaptureWriter()
+    writer.use(Capture(100.0, str(tmp_path / "records"), 1 << 20))
+    writer.take([record(n, path="/v1", copies=0, request_id=name) for n, name in ((1, "one"), (2, "two"))], SOURCE)
+    os.rename(tmp_path / "records", tmp_path / "elsewhere")
+    writer.use(Capture(50.0, str(tmp_path / "no" / "records"), 1 << 20, at_least=10))
+    writer.label([("one", 1), ("unknown", 1), ("two", 0)], 1001.0)
+    assert (writer.errors, writer.labels) == (2, {"written": 0, "unknown": 1, "withheld": 0})
+    writer.take([record(n, path="/v1", copies=n % 2) for n in range(10, 20)], SOURCE)
+    assert (writer.errors, writer.written) == (2 + 5, 2)
+    writer.close()
+    assert (writer.errors, writer.written) == (2 + 10, 2)
