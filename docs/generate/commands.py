@@ -21,9 +21,11 @@ OPENING = """\
 |---|---|
 | 0 | done |
 | 1 | the answer is no: a file or change is refused, the chain is broken, the demo failed |
-| 2 | wrong usage |
-| 3 | an address cannot be listened on, or the admin API cannot be reached |
+| 2 | wrong usage; of `replay`, `backtest` and `capture` also a file that cannot be used: no verdict |
+| 3 | an address cannot be listened on, or the admin API, or a model server of `replay`, cannot be reached |
 | 4 | the state file cannot be used at the first start |
+| 5 | of `replay` and `backtest`: the evidence does not suffice for a verdict |
+| 6 | a change is made, and was not in force everywhere in time |
 """
 
 

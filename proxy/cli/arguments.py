@@ -26,8 +26,9 @@ Reason = Annotated[str, typer.Option("--reason", help="why; it is kept in the au
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines")]
 
 
-def checked(config: Path, as_json: bool = False, *, packages: bool = True) -> Settings:
-    """The settings in a file. Ends the command for one with mistakes, and says them all. `packages`: as of `load`."""
+def checked(config: Path, as_json: bool = False, *, packages: bool = True, code: int = EXIT_NO) -> Settings:
+    """The settings in a file. Ends the command with `code` for one with mistakes, and says them all. `packages`: as of
+    `load`."""
     from proxy.config.load import load
     from proxy.contracts.settings import ConfigError
 
@@ -37,4 +38,4 @@ def checked(config: Path, as_json: bool = False, *, packages: bool = True) -> Se
         from proxy.cli.render import show_problems
 
         show_problems(str(config), error.problems, as_json)
-        raise typer.Exit(EXIT_NO) from None
+        raise typer.Exit(code) from None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from proxy.cli.exit_codes import EXIT_NO, EXIT_UNDECIDED
+from proxy.cli.exit_codes import EXIT_NO, EXIT_UNDECIDED, EXIT_USAGE
 from proxy.cli.render import put, table
 from proxy.cli.wording import counted, file_fault
 from proxy.contracts.settings import Settings
@@ -55,11 +55,11 @@ def show_backtest(settings: Settings, paths: Sequence[Path], as_json: bool) -> i
         with quiet():
             rehearsal = replay(settings, legs, files.labels(), gaps.labelled)
     except OSError as error:
-        print(file_fault(error), file=sys.stderr)
-        raise typer.Exit(EXIT_NO) from None
+        print(f"penumbra backtest: {file_fault(error)}", file=sys.stderr)
+        raise typer.Exit(EXIT_USAGE) from None
     except UnreadableLineError as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(EXIT_NO) from None
+        print(f"penumbra backtest: {error}", file=sys.stderr)
+        raise typer.Exit(EXIT_USAGE) from None
     missing, noted = gaps.told(files.files, rehearsal.verdicts()), (*files.repeated, *gaps.noted())
     if as_json:
         _as_json(rehearsal, legs.count, missing, noted)

@@ -24,7 +24,7 @@ from proxy.cli.acting_commands import add_acts
 from proxy.cli.arguments import AsJson, Config, checked
 from proxy.cli.audit_commands import audit
 from proxy.cli.capture.command import capture
-from proxy.cli.exit_codes import EXIT_NO
+from proxy.cli.exit_codes import EXIT_NO, EXIT_USAGE
 from proxy.cli.message_commands import message
 from proxy.cli.told_commands import add_told
 from proxy.cli.top_commands import add_top
@@ -170,10 +170,12 @@ def backtest(
     as_json: AsJson = False,
 ) -> None:
     """Runs captured records through the decision code of CONFIG. Exit code 1: it would have acted on a breach; 5: it
-    would not have, but limits need what the records have not, which is named (bodies, labels, a version, a seal)."""
+    would not have, but limits need what the records have not, which is named (bodies, labels, a version, a seal); 2: a
+    file cannot be read."""
     from proxy.cli.backtest import show_backtest
 
-    raise typer.Exit(show_backtest(checked(config, as_json, packages=False), records, as_json))
+    settings = checked(config, as_json, packages=False, code=EXIT_USAGE)
+    raise typer.Exit(show_backtest(settings, records, as_json))
 
 
 @app.command()
@@ -208,7 +210,7 @@ def replay(
     """Sends captured requests to a candidate that nobody uses yet, and judges its answers by the scorecard of ROUTE in
     CONFIG. Exit code 0: pass, 1: fail, 5: undecided, 3: a server cannot be reached, 2: it cannot be replayed so."""
     from proxy.cli.package import IMAGE
-    from proxy.cli.replay.command import ReplayOptions, configured
+    from proxy.cli.replay.command import ReplayOptions
     from proxy.cli.replay.command import replay as replayed
     from proxy.cli.replay.run import Bounds
     from proxy.cli.report.outputs import Outputs
@@ -220,7 +222,8 @@ def replay(
         raise typer.BadParameter(f"--image {image!r}: NAME@sha256:DIGEST, with the 64 digits of an image")
     origin = _lineage(lineage or ())
     options = ReplayOptions(route, against, primary, version, timeout, outputs, bounds, image, origin, unsealed)
-    raise typer.Exit(replayed(configured(config), captures, options))
+    settings = checked(config, packages=False, code=EXIT_USAGE)
+    raise typer.Exit(replayed(settings, captures, options))
 
 
 @app.command()

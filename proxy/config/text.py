@@ -7,8 +7,10 @@ it once take `-` as well, as kubectl does: `envsubst < penumbra.yaml | penumbra 
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from pathlib import Path
 
 from proxy import files
 from proxy.config.tree import MAX_CHARACTERS
@@ -16,6 +18,12 @@ from proxy.contracts.settings import ConfigError, Problem
 
 STDIN = "-"
 """The name of the standard input."""
+
+MAX_LINE = 1 << 20
+"""Bytes of a beginning in which the first line ends, where a file is one of lines."""
+
+LINES = "lines of JSON, as a capture has them"
+CONFIGURATION = "a configuration: YAML, or one object of JSON"
 
 MAX_BYTES = 4 * MAX_CHARACTERS
 """Bytes of a configuration: as many as its characters may take in UTF-8."""
@@ -29,12 +37,30 @@ def text_of(path: str | os.PathLike[str], *, again: bool = False) -> str:
     if again and name == STDIN:
         raise _refused(f"{name}: the standard input", "a regular file, which is read again on a reload")
     try:
-        return _decoded(_standard_input() if name == STDIN else files.content(path, MAX_BYTES))
+        body = _standard_input() if name == STDIN else files.content(path, MAX_BYTES)
     except files.UnusableFileError as error:
+        if not error.irregular and _has_lines_of_json(files.beginning(Path(path), MAX_LINE)):
+            raise _refused(f"{name}: {LINES}", CONFIGURATION) from error
         allowed = TAKES_STDIN if error.irregular and not again else error.allowed
         raise _refused(f"{name}: {error.found}", allowed) from error
     except OSError as error:
         raise _refused(f"{name}: {error.strerror}", "a readable file") from error
+    if _has_lines_of_json(body):
+        raise _refused(f"{name}: {LINES}", CONFIGURATION)
+    return _decoded(body)
+
+
+def _has_lines_of_json(body: bytes) -> bool:
+    """Whether a text is several objects of JSON, one a line: as a whole it is no YAML, and what YAML says of it helps
+    nobody."""
+    first, _, more = body.lstrip().partition(b"\n")
+    if not (first.startswith(b"{") and more.lstrip().startswith(b"{")):
+        return False
+    try:
+        json.loads(first)
+    except ValueError:
+        return False
+    return True
 
 
 def _standard_input() -> bytes:

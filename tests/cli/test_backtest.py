@@ -78,7 +78,7 @@ def test_a_file_that_cannot_be_read_ends_the_command(
         path.write_bytes(content)
     with pytest.raises(typer.Exit) as caught:
         show_backtest(settings, [path], as_json=False)
-    assert caught.value.exit_code == 1
+    assert caught.value.exit_code == 2
     assert why in capsys.readouterr().err
 
 

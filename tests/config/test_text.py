@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from proxy.config.text import MAX_BYTES, text_of
+from proxy.config.text import CONFIGURATION, MAX_BYTES, text_of
 from proxy.contracts.settings import ConfigError
 
 
@@ -64,3 +64,14 @@ def test_the_standard_input_is_bounded_too(standard_input: io.BytesIO) -> None:
     standard_input.write(b"a" * (MAX_BYTES + 1))
     standard_input.seek(0)
     assert problem("-") == (f"-: more than {MAX_BYTES} bytes", f"at most {MAX_BYTES} bytes")
+
+
+@pytest.mark.parametrize("more", [0, MAX_BYTES])
+def test_a_capture_in_place_of_a_configuration_is_called_what_it_is(tmp_path: Path, more: int) -> None:
+    """However large it is; one object of JSON is YAML as well."""
+    path = tmp_path / "records"
+    path.write_bytes(b'\n{"exchange": 1}\n{"exchange": 2}\n' + bytes(more))
+    assert problem(str(path)) == (f"{path}: lines of JSON, as a capture has them", CONFIGURATION)
+    for text in ('{"listen": "127.0.0.1:1"}\n', '{"a": 1,\n{"b": 2}}\n', "{listen: a}\n{b}\n"):
+        path.write_text(text)
+        assert text_of(path) == text

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
+from proxy.cli.arguments import checked
 from proxy.cli.exit_codes import EXIT_USAGE
 from proxy.cli.wording import counted, file_fault
 
@@ -77,9 +78,7 @@ def export(
 def _routes(config: Path | None) -> tuple[RouteSettings, ...]:
     if config is None:
         return ()
-    from proxy.cli.replay.command import configured
-
-    return configured(config).routes
+    return checked(config, packages=False, code=EXIT_USAGE).routes
 
 
 @capture.command("import")

@@ -11,14 +11,12 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import typer
 import uvloop
 from msgspec import Struct
 from msgspec.structs import replace
 
 from proxy.cli.backtest import quiet
 from proxy.cli.exit_codes import EXIT_NO, EXIT_UNDECIDED, EXIT_UNREACHABLE, EXIT_USAGE
-from proxy.cli.render import show_problems
 from proxy.cli.replay.capture_facts import CaptureReader
 from proxy.cli.replay.http2_server import Http2ReplayServer
 from proxy.cli.replay.run import Bounds, ReplayRun
@@ -27,12 +25,11 @@ from proxy.cli.replay.show import progress, show_report
 from proxy.cli.replay.target import ReplayTarget, UnreachableError
 from proxy.cli.report.outputs import Outputs, write
 from proxy.cli.wording import file_fault
-from proxy.config.load import load
 from proxy.config.model_url import served_url
 from proxy.config.values import NAME, Refused
 from proxy.contracts.release import Outcome
 from proxy.contracts.replay import Ending, ReplayReport, Run
-from proxy.contracts.settings import ConfigError, RouteSettings, Settings
+from proxy.contracts.settings import RouteSettings, Settings
 from proxy.contracts.table import HttpVersion, Version, asked_on
 from proxy.control.capture.exchanges import CapturedExchange
 from proxy.control.capture.format import UnreadableLineError
@@ -71,15 +68,6 @@ class ReplayOptions(Struct, frozen=True):
 
 class UnusableError(Exception):
     """The command cannot be carried out as it was given; the message says why."""
-
-
-def configured(config: Path) -> Settings:
-    """The configuration. Ends the command where it cannot be used: with another code than that of a verdict."""
-    try:
-        return load(config, packages=False)
-    except ConfigError as error:
-        show_problems(str(config), error.problems, as_json=False)
-        raise typer.Exit(EXIT_USAGE) from None
 
 
 def replay(settings: Settings, captures: Sequence[Path], options: ReplayOptions) -> int:

@@ -7,12 +7,14 @@ same facts.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from math import inf
 from time import monotonic
 from typing import cast
 
 from proxy.cli.replay.message import RequestMessage
+from proxy.contracts.failure import FAILURES
 from proxy.contracts.stream_end import media_of
 from proxy.control.replay.asking import LiveAnswer
 from proxy.http1.response import Http1ResponseHead, ResponseError, ResponseReader
@@ -26,27 +28,44 @@ MAX_ANSWER = 64 * 1024 * 1024
 MAX_TIMES = 512
 """Times of pieces that are noted of a streamed answer."""
 
+MAX_FAULTS = 5
+"""Different faults of a server that are told apart."""
+OTHER_FAULTS = "other faults"
+
 
 class ServerTally:
     """What came of the requests to a server.
 
     - `answered`, `lost`: requests by what came of them
-    - `fault`: why the last one had no answer
+    - `faults`: why those that are lost have no answer, in words, with how many
     """
 
-    __slots__ = ("answered", "fault", "lost")
+    __slots__ = ("answered", "faults", "lost")
 
     def __init__(self) -> None:
         self.answered = self.lost = 0
-        self.fault = ""
+        self.faults: Counter[str] = Counter()
 
-    def note(self, failure: str) -> None:
-        """Counts a request; `failure`: why it has no answer, or ""."""
-        if failure:
-            self.lost += 1
-            self.fault = failure
-        else:
+    def note(self, failure: str, why: str = "") -> None:
+        """Counts a request; `failure`: the reason for which it has no answer, or ""; `why`: more of it, in words."""
+        if not failure:
             self.answered += 1
+            return
+        self.lost += 1
+        told = f"{why or _title(failure)} ({failure})"
+        self.faults[told if told in self.faults or len(self.faults) < MAX_FAULTS else OTHER_FAULTS] += 1
+
+    @property
+    def told(self) -> str:
+        """Why requests have no answer, most of them first; "": all have one."""
+        if len(self.faults) == 1:
+            return next(iter(self.faults))
+        return "; ".join(f"{n:,} x {fault}" for fault, n in self.faults.most_common())
+
+
+def _title(failure: str) -> str:
+    title = FAILURES[failure].title if failure in FAILURES else ""
+    return title[:1].lower() + title[1:]
 
 
 class SentRequest:
@@ -99,8 +118,8 @@ class SentRequest:
             answer.ends.append(self.size)
             answer.chunks.append(now - self.began)
 
-    def end(self, failure: str, now: float) -> None:
-        """The answer is complete, or has failed."""
+    def end(self, failure: str, now: float, why: str = "") -> None:
+        """The answer is complete, or has failed; `why`: more of the reason, for people."""
         answer = self.answer
         answer.total, answer.failure = now - self.began, failure
         if self.size <= MAX_KEPT:
@@ -109,7 +128,7 @@ class SentRequest:
             answer.ending = b""
         if failure:
             answer.status, answer.body = 0, None
-        self.tally.note(failure)
+        self.tally.note(failure, why)
         self.done(answer)
 
 

@@ -99,8 +99,7 @@ class Http2ReplayServer(ReplayTarget):
     def _none_for_those_that_wait(self, error: Exception) -> None:
         waiting, self._waiting = self._waiting, deque()
         for asking in waiting:
-            self.tally.fault = why_not_reached(error)
-            asking.end(reason_of(error), monotonic())
+            asking.end(reason_of(error), monotonic(), why_not_reached(error))
 
     async def _connect(self) -> None:
         async with asyncio.timeout(self._timeouts.connect):

@@ -72,8 +72,7 @@ class ReplayServer(ReplayTarget):
         try:
             connection = await self._connected()
         except (OSError, TlsError, TimeoutError) as error:
-            self.tally.fault = why_not_reached(error)
-            asking.end(reason_of(error), monotonic())
+            asking.end(reason_of(error), monotonic(), why_not_reached(error))
         else:
             connection.ask(asking)
 

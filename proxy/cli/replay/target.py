@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from proxy.cli.replay.connection import ServerTally
 from proxy.cli.replay.message import RequestMessage
+from proxy.cli.wording import counted
 from proxy.contracts.settings import Settings
 from proxy.contracts.table import Timeouts, Version
 from proxy.contracts.tls import ClientTls
@@ -60,8 +61,8 @@ class ReplayTarget:
 
     def unreachable(self) -> UnreachableError:
         """It has never answered."""
-        why = f": {self.tally.fault}" if self.tally.fault else ""
-        return UnreachableError(f"{self.version.url} gave no answer to {self.tally.lost:,} requests{why}")
+        lost = f"{self.version.url} gave no answer to {counted(self.tally.lost, 'request')}"
+        return UnreachableError(f"{lost}: {self.tally.told}")
 
     async def reach(self) -> None:
         """Opens the first connection. Raises UnreachableError."""

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -34,6 +35,9 @@ from proxy.control.capture.seen import SeenLegs
 
 MAX_LINE = 64 * 1024 * 1024
 """Bytes of a line: a record with two bodies of 256 KiB in base64 and heads of 64 KiB has about one MiB."""
+
+_YAML = re.compile(rb"(?:#.*|---.*|%.*|[A-Za-z_][A-Za-z0-9_-]*:(?:[ \t].*)?)\r?")
+"""What YAML begins with."""
 
 MAX_HEADERS = 100
 """Different headers of a file that are kept, the first; one that begins a thousand times says the same a thousand
@@ -85,12 +89,14 @@ def facts_of(path: Path) -> FileFacts:
     check = SegmentCheck(path)
     headers: list[Header] = []
     lines = cut = labels = 0
+    foreign = True
     for count, line in _runs(path):
         if not line.endswith(b"\n") and _is_cut(line, path, lines + 1):
             cut = len(line)
             break
-        if not lines:
-            _refuse_foreign(line.partition(b"\n")[0], path)
+        if foreign and not line.isspace():
+            _refuse_foreign(line.partition(b"\n")[0], path, lines + 1)
+            foreign = False
         if count:
             check.take_legs(line, count, lines + 1)
             lines += count
@@ -129,12 +135,14 @@ def _is_cut(line: bytes, path: Path, number: int) -> bool:
     return False
 
 
-def _refuse_foreign(line: bytes, path: Path) -> None:
+def _refuse_foreign(line: bytes, path: Path, number: int) -> None:
+    """Refuses a file by the first line in which there is anything: what it may be instead helps more than its bytes."""
     try:
-        if line.strip():
-            parsed(line)
+        parsed(line)
     except msgspec.MsgspecError as error:
-        raise UnreadableLineError(f"{path}, line 1: no line of a capture: {error}") from error
+        yaml = "this is YAML, as a configuration is, and no capture"
+        what = yaml if _YAML.fullmatch(line) else f"no line of a capture: {error}"
+        raise UnreadableLineError(f"{path}, line {number}: {what}") from error
 
 
 class CaptureFiles:

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from proxy import files
 from proxy.cli.main import app
 from proxy.cli.replay import command
+from proxy.config.load import load
 from proxy.contracts.replay import decode, encode, settled
 from proxy.control.replay import survey
 from tests.support.replayed import answer, capture, request, whole
@@ -315,6 +316,6 @@ def test_a_server_is_asked_by_what_the_route_and_its_address_say(
     content["routes"]["cancer"] |= route
     place = tmp_path / "c.yaml"
     place.write_text(yaml.safe_dump(content))
-    settings = command.configured(place)
+    settings = load(place, packages=False)
     version = command._version(settings, settings.routes[0], "v2", url, "--against")
     assert (version.http, version.grpc) == spoken and version.url == url

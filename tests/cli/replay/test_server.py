@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from proxy.cli.replay import target
+from proxy.cli.replay.connection import MAX_FAULTS, OTHER_FAULTS, ServerTally
 from proxy.cli.replay.server import ReplayServer
 from proxy.cli.replay.target import UnreachableError
 from proxy.contracts.table import Timeouts, Version
@@ -99,3 +100,30 @@ def test_a_server_by_tls_is_asked_by_tls() -> None:
 
     with pytest.raises(UnreachableError, match=r"https://.* no connection in time"):
         asyncio.run(main())
+
+
+def test_why_a_server_is_silent_outlives_what_came_last() -> None:
+    """What the system said of a connection says more than that there was none, and is told with its number."""
+
+    async def main() -> str:
+        async with serving(lambda number, body: b"") as (port, _):
+            model = server_at(port)
+            await model.reach()
+            await asked(model, 0)
+        for number in range(2):
+            await asked(model, 1 + number)
+        model.close()
+        return str(model.unreachable())
+
+    told = asyncio.run(main())
+    assert "gave no answer to 3 requests: 2 x " in told and "(connect_failed)" in told, told
+    assert "1 x the model server closed the connection before its answer was complete (reset)" in told
+
+
+def test_further_faults_are_counted_together() -> None:
+    tally = ServerTally()
+    for number in range(MAX_FAULTS + 3):
+        tally.note("connect_failed", f"why {number}")
+    assert len(tally.faults) == MAX_FAULTS + 1 and f"3 x {OTHER_FAULTS}" in tally.told
+    tally.note("")
+    assert (tally.answered, tally.lost) == (1, MAX_FAULTS + 3)

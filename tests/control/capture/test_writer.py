@@ -105,7 +105,7 @@ def test_the_command(tmp_path: Path, error: float, code: int) -> None:
     run = CliRunner().invoke(app, ["backtest", str(tmp_path / "c.yaml"), str(tmp_path / "records"), "--json"])
     assert [act["action"] for act in json.loads(run.output)["acts"]] == ["rollback"] * (code == 1)
     run = CliRunner().invoke(app, ["backtest", str(tmp_path / "c.yaml"), str(tmp_path / "absent")])
-    assert run.exit_code == 1
+    assert run.exit_code == 2
 
 
 def test_labels_of_captured_requests_are_kept(tmp_path: Path) -> None:
