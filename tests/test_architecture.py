@@ -410,7 +410,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "package": set(),
         "backtest": {"exit_codes", "render", "wording"},
         "replay": {"backtest", "exit_codes", "render", "report", "wording"},
-        "capture": {"exit_codes", "render", "replay", "wording"},
+        "capture": {"arguments", "exit_codes", "render", "wording"},
         "inject": {"exit_codes"},
         "serve": {"exit_codes", "render"},
         "main": {

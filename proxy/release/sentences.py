@@ -21,7 +21,7 @@ _WORDS = {
     "min_gain": " gain",
 }
 _WANTED: dict[MetricSource, str] = {
-    "ticks": "canary inferences",
+    "ticks": "inferences of the candidate",
     "bodies": "analysed inferences",
     "pairs": "compared answers",
     "labels": "labels",

@@ -32,7 +32,7 @@ MIN_ROWS = 500
 """Rows before inputs can be said to be stable."""
 
 SENTENCES: dict[FindingKind, str] = {
-    "unknown": "too little is known of inputs or answers",
+    "unknown": "too little is known to tell whether the world or the model changed",
     "steady": "inputs are stable and the versions agree",
     "world": "the world changed: inputs drifted and the versions agree",
     "model": "the model changed: inputs are stable and the versions disagree",
@@ -83,7 +83,7 @@ def diagnose(drifts: Sequence[Drift], pairs: Disagreement, version: str) -> Find
     enough = disagree is not None and (bool(drifted) or rows >= MIN_ROWS)
     kind: FindingKind = _KINDS[bool(drifted), bool(disagree)] if enough else "unknown"
     ratio = pairs.disagreed / pairs.pairs if pairs.pairs else None
-    return Finding(version, kind, _sentence(kind, drifted, pairs, ratio, rows), drifted, ratio, pairs.pairs, rows)
+    return Finding(version, kind, _sentence(kind, drifted, pairs, rows), drifted, ratio, pairs.pairs, rows)
 
 
 def _disagree(drifts: Sequence[Drift], pairs: Disagreement, version: str) -> bool | None:
@@ -96,7 +96,7 @@ def _disagree(drifts: Sequence[Drift], pairs: Disagreement, version: str) -> boo
     return bool(mine - others) if enough else None
 
 
-def _sentence(kind: FindingKind, drifted: tuple[str, ...], pairs: Disagreement, ratio: float | None, rows: int) -> str:
+def _sentence(kind: FindingKind, drifted: tuple[str, ...], pairs: Disagreement, rows: int) -> str:
     named = f"drifted: {', '.join(drifted[:5])}" if drifted else "no input drifted"
-    paired = "no pairs" if ratio is None else f"disagreement {ratio:.3g} of {pairs.pairs:,} pairs"
+    paired = "no pairs" if not pairs.pairs else f"{pairs.disagreed:,} of {pairs.pairs:,} pairs disagree"
     return f"{SENTENCES[kind]} ({named}; {paired}; {rows:,} rows)"

@@ -38,12 +38,12 @@ def line(guard: Guard = ERRORS, enough: int = MIN_OBSERVATIONS, **changes: Any) 
         ({"log_breach": inf}, "fail", "> limit 1.5"),
         ({"log_breach": 99.0, "log_pass": 99.0}, "fail", "> limit 1.5"),
         ({"n": 20, "log_pass": log(20.0) + 1e-9}, "pass", "n=20"),
-        ({"n": 20}, "undecided", "about 80 more canary inferences"),
+        ({"n": 20}, "undecided", "about 80 more inferences of the candidate"),
         ({"n_reference": 0}, "undecided", "no data of the primary"),
         (
             {"log_breach": log(10.0), "needed": 70},
             "undecided",
-            "leans to a breach, about 70 more canary inferences at the present rate",
+            "leans to a breach, about 70 more inferences of the candidate at the present rate",
         ),
         ({"log_breach": 1.0}, "pass", "ratio 2, which is no evidence that it is above the limit 1.5"),
         (
@@ -109,8 +109,8 @@ def test_each_kind_of_limit(limit: Limit, evidence: dict[str, Any], outcome: str
 @pytest.mark.parametrize(
     ("metric", "kind"),
     [
-        ("error_rate", "canary inferences"),
-        ("latency_p99", "canary inferences"),
+        ("error_rate", "inferences of the candidate"),
+        ("latency_p99", "inferences of the candidate"),
         ("disagreement", "compared answers"),
         ("input_drift", "analysed inferences"),
         ("contract_violations", "analysed inferences"),
@@ -220,7 +220,7 @@ def test_a_sentence_names_the_arm_that_it_compares_with() -> None:
 @pytest.mark.parametrize(
     ("metric", "said"),
     [
-        ("error_rate", "about 70 more canary inferences at the present rate"),
+        ("error_rate", "about 70 more inferences of the candidate at the present rate"),
         ("invalid_rate", "about 70 more analysed inferences at the present rate"),
         ("disagreement", "about 70 more compared answers at the present rate"),
         ("accuracy", "about 70 more labels at the present rate"),

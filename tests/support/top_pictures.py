@@ -20,7 +20,7 @@ def route(name: str, **more: Any) -> dict[str, Any]:
         "shadows": {"v3": 100.0},
         "candidates": ["v2"],
         "verdict": "undecided",
-        "sentence": "about 400 more canary inferences",
+        "sentence": "about 400 more inferences of the candidate",
         "reason": "",
         "since": NOW - 60.0,
         "notices": [],

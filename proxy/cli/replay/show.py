@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from proxy.cli.render import put, table
+from proxy.cli.report.contents import rule, value
 from proxy.cli.wording import counted
 from proxy.contracts.replay import ReplayReport
 
@@ -48,7 +49,7 @@ def show_report(report: ReplayReport) -> None:
     if agreement.pairs:
         print(f"{agreement.disagreements:,} of {counted(agreement.pairs, 'pair')} disagree ({agreement.ratio:.2%})")
     for each in agreement.worst:
-        print(f"  {each.request_id or 'a request'}: {each.kind}{_apart(each.shift)}: {_both(each.detail)}")
+        print(f"  {each.request_id or 'a request'}: {rule(each.kind)}{_apart(each.shift)}: {_both(each.detail)}")
     if report.finding:
         print(report.finding)
     drifted = [row.feature for row in report.drift if row.drifted][:SHOWN_DRIFTED]
@@ -63,5 +64,5 @@ def _apart(shift: float | None) -> str:
 
 
 def _both(detail: dict[str, object]) -> str:
-    shown = (f"{name} {detail[name]}" for name in ("primary", "candidate") if name in detail)
+    shown = (f"{name} {value(detail[name]) or 'nothing'}" for name in ("primary", "candidate") if name in detail)
     return " | ".join(each if len(each) <= 120 else f"{each[:117]}..." for each in shown)

@@ -131,9 +131,27 @@ def _worst(title: str, report: ReplayReport, found: Agreement) -> ReportTable:
 
 def _answers(worst: DifferentAnswers) -> Row:
     row = f", row {worst.row}" if worst.row else ""
-    told = worst.comparer or worst.kind
+    told = worst.comparer or rule(worst.kind)
     shown = (value(worst.detail.get(side)) for side in ("request", "primary", "candidate"))
     return f"{worst.request_id}{row}", told, figure(worst.shift), *shown
+
+
+RULES = {
+    "status": "no answer of success",
+    "json": "its answer is no JSON",
+    "schema": "its answer is none of the protocol",
+    "empty_body": "its answer is empty",
+    "error_in_body": "its answer is an error",
+    "error_in_stream": "its answer is an error",
+    "unfinished_stream": "its answer has no end",
+    "not_a_number": "it predicts NaN or an infinite number",
+}
+"""Rules by which an answer differs that is none, in words; others are those of comparisons, by their names."""
+
+
+def rule(kind: str) -> str:
+    """By what rule an answer differs."""
+    return RULES.get(kind, kind)
 
 
 def value(found: Any) -> str:

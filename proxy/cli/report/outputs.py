@@ -17,6 +17,9 @@ from proxy.contracts.replay import ReplayReport, encode
 
 STDOUT = Path("-")
 
+OPTIONS = {"json": "--json", "junit": "--junit", "markdown": "--markdown", "page": "--html"}
+"""The option of each form."""
+
 
 class Outputs(Struct, frozen=True):
     """Where each form goes; None: it was not asked for."""
@@ -28,8 +31,8 @@ class Outputs(Struct, frozen=True):
 
     @property
     def to_stdout(self) -> list[str]:
-        """The forms that go to standard output, which has room for one."""
-        return [form for form, path in asdict(self).items() if path == STDOUT]
+        """The options whose forms go to standard output, which has room for one."""
+        return [OPTIONS[form] for form, path in asdict(self).items() if path == STDOUT]
 
     def refuse_unput(self) -> None:
         """Raises OSError where a report could not be written at the end: a replay takes minutes."""

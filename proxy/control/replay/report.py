@@ -69,6 +69,35 @@ def _sentence(decision: Decision, ending: Ending, instead: str) -> str:
     return f"{began}{told}{decision.sentence}"
 
 
+HINTS = {
+    "301": "redirects are not followed: --against is the address that they lead to",
+    "302": "redirects are not followed: --against is the address that they lead to",
+    "307": "redirects are not followed: --against is the address that they lead to",
+    "308": "redirects are not followed: --against is the address that they lead to",
+    "401": "the server wants a credential: `authorization` of the version, or a field of `rewrite.headers`",
+    "403": "the server does not take the credential that it gets: `authorization` of the version",
+    "404": "the server has no such path, or model: the path of --against, or `rewrite` of the version",
+    "405": "the server takes no such method at this path: the path of --against, or `rewrite` of the version",
+    "415": "the server takes no such content: another protocol than that of the capture",
+    "429": "too many requests: a lower --concurrency, or a --pace, may do",
+    "grpc:12": "the server has no such method: another service than that of the capture",
+    "grpc:16": "the server wants a credential: `authorization` of the version, or a field of `rewrite.headers`",
+}
+"""What a code of most answers says of how the candidate was asked, and what to do, by code."""
+
+
+def _hints(judge: ReplayJudge) -> list[str]:
+    """What the codes of a candidate's answers say of how it was asked: of 429 any, of others half or more."""
+    if (candidate := judge.arms.get("candidate")) is None:
+        return []
+    half = max(candidate.codes.total() / 2, 1)
+    return [
+        f"{n:,} answers are {code}: {HINTS[code]}"
+        for code, n in sorted(candidate.codes.items())
+        if code in HINTS and (n >= half or code == "429")
+    ]
+
+
 def _notes(judge: ReplayJudge) -> tuple[str, ...]:
     """What was not judged, or not replayed, and why."""
     trial = judge.trial
@@ -88,8 +117,7 @@ def _notes(judge: ReplayJudge) -> tuple[str, ...]:
         notes.append(
             f"the recorded answers are those of {', '.join(others)}; CONFIG's primary is {trial.section.primary}"
         )
-    if (candidate := judge.arms.get("candidate")) and (limited := candidate.codes["429"]):
-        notes.append(f"{limited:,} answers are 429, too many requests: a lower --concurrency, or a --pace, may do")
+    notes += _hints(judge)
     if judge.profile_fault:
         notes.append(judge.profile_fault)
     return tuple(notes)

@@ -73,7 +73,8 @@ def trial_of(settings: Settings, route: str, candidate: Version, timed: bool) ->
     if section.protocol == "opaque":
         raise UnfitTrialError(f"route {route} has protocol opaque: its bodies are not captured, and cannot be compared")
     if candidate.name == section.primary:
-        raise UnfitTrialError(f"found {candidate.name} as the candidate; allowed: another name than the primary's")
+        primary = f"found {candidate.name} as the candidate, which is the primary of route {route}"
+        raise UnfitTrialError(f"{primary}; allowed: another name, which --version gives it")
     guard = section.release.guard if section.release else section.guard
     lines = {name: limit for name, limit in guard.scorecard.items() if timed or not is_timed(name)}
     judged = replace(guard, scorecard=lines, on_breach="notify", on_identity_change="restart")

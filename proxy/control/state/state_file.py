@@ -85,9 +85,11 @@ class FileIds(Struct, frozen=True):
         return any(was is not None and was != found for was, found in zip(self.beside, now.beside, strict=True))
 
 
-def refuse_irregular(path: str) -> None:
+def refuse_irregular(path: str, write: bool) -> None:
     """Raises StoreError for what is no regular file, the files beside it as well: SQLite would wait for the other end
-    of a pipe."""
+    of a pipe. What is kept in memory cannot be read from elsewhere."""
+    if path == ":memory:" and not write:
+        raise StoreError("state is :memory:, nothing is kept that could be read")
     for name in (path, *(path + ending for ending in BESIDE)):
         try:
             files.refuse_irregular(name)

@@ -62,7 +62,7 @@ class Store:
         self.salvaged = False
         self.renewed = self.damaged = 0
         self._bodies: dict[str, bytes] = {}
-        refuse_irregular(path)
+        refuse_irregular(path, write)
         self._lock = locked(path) if write and self.durable else None
         try:
             self._db = self._opened()

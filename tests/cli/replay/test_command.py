@@ -189,7 +189,7 @@ def test_a_server_that_is_not_there_is_no_verdict(config: Path, tmp_path: Path) 
     ("more", "says"),
     [
         (("--route", "other"), "found the route other; allowed: cancer"),
-        (("--version", "v1"), "another name than the primary's"),
+        (("--version", "v1"), "allowed: another name, which --version gives"),
         (("--version", "v\r\nx: y"), "--version: found"),
         (("--against", "ftp://h"), "--against: found ftp://h; allowed: http"),
         (("--against", "http://me:secret@h"), "found a URL with credentials"),

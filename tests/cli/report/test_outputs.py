@@ -28,7 +28,7 @@ def test_none_was_asked_for(tmp_path: Path) -> None:
 
 
 def test_one_may_go_to_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    assert Outputs(json=STDOUT, page=Path("x")).to_stdout == ["json"]
+    assert Outputs(json=STDOUT, page=Path("x")).to_stdout == ["--json"]
     write(failed(), Outputs(json=STDOUT))
     assert decode(capfdbinary.readouterr().out) == failed()
 

@@ -54,7 +54,7 @@ def test_below_stand_why_the_worst_warnings_and_the_last_changes() -> None:
     known = picture(routes=routes(route("fraud", notices=[minor, minor, NOTICE])))
     assert [text_of(row) for row in all_routes.below(known, "fraud", 80)] == [
         "",
-        "fraud: about 400 more canary inferences",
+        "fraud: about 400 more inferences of the candidate",
         "  no-memory (critical): 9 requests were refused",
         "  line-unfed (warning): no labels",
         "  and 1 more",

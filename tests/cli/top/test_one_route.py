@@ -28,7 +28,7 @@ def test_all_of_a_release() -> None:
     assert shown(of_route(release=RELEASE)) == [
         "fraud: ramping since 13:45:40",
         "canary of v2, stage 2 of 2: 1,204 of 2,000 requests, ends by proof",
-        "verdict undecided: about 400 more canary inferences",
+        "verdict undecided: about 400 more inferences of the candidate",
         "in force at 2 of 2 workers",
         "",
         "version      role     live %   req/s failed, 1 min     p50     p99 a minute",

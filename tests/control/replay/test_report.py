@@ -7,12 +7,13 @@ import json
 import pytest
 from msgspec.structs import replace
 
+from proxy.contracts.grpc_status import HTTP_STATUS
 from proxy.contracts.identity import Identity
 from proxy.contracts.replay import AnsweredAs, CaptureFacts, Ending, ReplayReport, Run, decode, encode, settled
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.control.replay.asking import NO_INFERENCE, LiveAnswer, Replayed
 from proxy.control.replay.judge import ReplayJudge
-from proxy.control.replay.report import report_of
+from proxy.control.replay.report import HINTS, report_of
 from tests.support.replayed import answer, exchange, live, other, settings, trial
 
 CAPTURE = CaptureFacts("ab", ("records.jsonl",), False, 1, 1.0, 2.0)
@@ -100,7 +101,22 @@ def test_what_the_candidate_did_in_place_of_answering_comes_first(status: int, t
         judge.take(Replayed(exchange(number), live(b"{}", status, failure="" if status else "reset")))
     report = reported(judge)
     assert report.sentence.startswith("the candidate ") and told in report.sentence.partition(": ")[0]
-    assert any("429, too many requests" in note for note in report.notes) == (status == 429)
+    assert any("429: too many requests" in note for note in report.notes) == (status == 429)
+
+
+@pytest.mark.parametrize(("failing", "told"), [(10, True), (5, True), (4, False)])
+@pytest.mark.parametrize("code", sorted(HINTS))
+def test_a_code_of_most_answers_says_what_to_do(code: str, failing: int, told: bool) -> None:
+    """A model that is asked at the wrong address, or without its key, is no model that disagrees."""
+    judge = ReplayJudge(trial())
+    call = int(code.partition(":")[2] or -1)
+    status = HTTP_STATUS[call] if call >= 0 else int(code)
+    for number in range(10):
+        bad = number < failing
+        judge.take(Replayed(exchange(number), live(b"{}", status, call=call) if bad else live(answer(number))))
+    assert any(f"answers are {code}: {HINTS[code]}" in note for note in reported(judge).notes) == (
+        told or code == "429"
+    )
 
 
 def test_a_candidate_that_answers_is_told_by_its_answers() -> None:

@@ -250,3 +250,8 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path, write: bool)
     for path, found in ((tmp_path / "pipe", "a pipe"), (Path("/dev/zero"), "a device"), (tmp_path, "a directory")):
         with pytest.raises(StoreError, match=f"{path}: .*{found}; allowed: a regular file"):
             Store(str(path), write=write)
+
+
+def test_what_keeps_nothing_cannot_be_read_by_another() -> None:
+    with pytest.raises(StoreError, match="state is :memory:, nothing is kept"):
+        Store(":memory:", write=False)
