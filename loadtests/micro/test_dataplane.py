@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from loadtests.events import event
 from loadtests.exact import request_bytes
 from proxy.contracts.memory import MIB
 from proxy.contracts.table import HttpVersion, Match, Route, Share, Table, Version
@@ -29,6 +30,9 @@ BODY = b'{"inputs":[{"name":"x","shape":[1,30],"datatype":"FP64","data":[' + b"1
 ANSWER = b"HTTP/1.1 200 OK\r\nServer: m\r\nContent-Type: application/json\r\nContent-Length: 300\r\n\r\n" + b"y" * 300
 
 
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
 @dataclass
 class Socket:
     """Counts writes."""
@@ -41,6 +45,9 @@ class Socket:
     def is_closing(self) -> bool:
         return False
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
 
 @dataclass
 class Plane:
@@ -50,6 +57,7 @@ class Plane:
     servers: list[tuple[Upstream, Socket]]
     outbox: Outbox
     sent: Socket = field(default_factory=Socket)
+    talking: list[Upstream] = field(default_factory=list)
 
     def exchange(self, request: bytes) -> None:
         before = [socket.writes for _, socket in self.servers]
@@ -59,6 +67,18 @@ class Plane:
                 server.data_received(ANSWER)
         if self.outbox.ripe:
             self.outbox.flush(0)
+
+    def begin_stream(self, request: bytes) -> None:
+        """Begins an answer that `chunk` goes on with, of the version that was chosen and of its shadow."""
+        self.client.data_received(request)
+        self.talking = [server for server, socket in self.servers if socket.writes]
+        for server in self.talking:
+            server.data_received(STREAM)
+
+    def chunk(self, framed: bytes) -> None:
+        """A piece of it, from each."""
+        for server in self.talking:
+            server.data_received(framed)
 
 
 def registered(
@@ -98,3 +118,12 @@ def test_an_exchange(benchmark: BenchmarkFixture, protocol: str, mirrored: bool)
     it, request = plane(protocol, mirrored), request_bytes(BODY)
     benchmark(it.exchange, request)
     assert it.sent.writes > 0 and it.sent.writes == sum(socket.writes for _, socket in it.servers[:2])
+
+
+@pytest.mark.parametrize("protocol", ["opaque", "oip"], ids=["mirror", "records"])
+def test_a_chunk_of_a_stream(benchmark: BenchmarkFixture, protocol: str) -> None:
+    it, framed = plane(protocol, True), event(1.0)
+    it.begin_stream(request_bytes(BODY))
+    before = it.sent.writes
+    benchmark(it.chunk, framed)
+    assert len(it.talking) == 2 and it.sent.writes > before

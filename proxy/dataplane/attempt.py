@@ -212,7 +212,7 @@ class Attempt(RecordedLeg):
         if self.answer is not None:
             self.answer.append(data)
             size = self.answer_size - self.sent_ahead
-            if size > COUNTED:
+            if size - self.counted > COUNTED:
                 self._count_kept(size)
         elif tail is None and self.media:
             tail = self.tail = Tail()
@@ -232,7 +232,9 @@ class Attempt(RecordedLeg):
             self.counted = 0
 
     def note_piece(self) -> None:
-        """Notes that a piece of the answer has arrived. What is enough for a part goes ahead."""
+        """Notes that a piece of a recorded answer has arrived. What is enough for a part goes ahead."""
+        if not self.request.number:
+            return
         full = self.streamed and self._note_time()
         if full or self.answer_size - self.sent_ahead > MAX_PART:
             self._send_ahead(True)

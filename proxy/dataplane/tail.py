@@ -32,7 +32,9 @@ class Tail:
 
     def _trim(self) -> None:
         text = b"".join(self._pieces)
-        start = max(text.rfind(b"\n\n", 0, -SLACK), text.rfind(b"\r\n\r\n", 0, -SLACK), len(text) - MAX_TAIL, 0)
+        least = max(len(text) - MAX_TAIL, 0)
+        start = max(text.rfind(b"\n\n", least, -SLACK), least)
+        start = max(text.rfind(b"\r\n\r\n", start, -SLACK), start)  # the other kind, where it comes later
         kept = text[start:]
         self._pieces = [kept]
         self._room = max(len(kept), SLACK)

@@ -73,6 +73,7 @@ class Worker:
         self.leased = True
         self._unleased = 0.0
         self._servers: list[asyncio.Server] = []
+        self._timers: list[asyncio.TimerHandle] = []
         self._ready = asyncio.Event()
         self._stop = asyncio.Event()
 
@@ -88,20 +89,18 @@ class Worker:
         loop.add_reader(self._args.lifeline_fd, self._orphaned)
         self._pulses.keep_beating(self._args.index + 1, loop)
         link = loop.create_task(self._link.run())
-        tasks = [
-            link,
-            loop.create_task(self._every(times.tick, self._tick)),
-            loop.create_task(self._every(times.leg_sweep, self._sweep_deadlines)),
-            loop.create_task(self._every(times.client_sweep, self._sweep_connections)),
-            loop.create_task(self._every(times.garbage, gc.collect)),
-        ]
+        self._every(times.tick, self._tick)
+        self._every(times.leg_sweep, self._sweep_deadlines)
+        self._every(times.client_sweep, self._sweep_connections)
+        self._every(times.garbage, gc.collect)
         await self._first_table()
         if not self._stop.is_set():
             await self._serve()
             await self._stop.wait()
         await self._drain()
-        for task in tasks:
-            task.cancel()
+        link.cancel()
+        for timer in self._timers:
+            timer.cancel()
         loop.remove_reader(self._args.lifeline_fd)
         TURN.begin(None)
         return 0
@@ -159,13 +158,17 @@ class Worker:
             self._tick()
         await _until(lambda: self._outbox.may_tick, 1.0)
 
-    async def _every(self, seconds: float, action: Callable[[], object]) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            try:
-                action()
-            except Exception:  # a bug must not end all deadlines and all ticks
-                log.exception("periodic work failed")
+    def _every(self, seconds: float, action: Callable[[], object]) -> None:
+        """Does `action` after so many seconds, again and again. By timers: a task would wake the loop twice."""
+        place = len(self._timers)
+        self._timers.append(asyncio.get_running_loop().call_later(seconds, self._again, place, seconds, action))
+
+    def _again(self, place: int, seconds: float, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except Exception:  # a bug must not end all deadlines and all ticks
+            log.exception("periodic work failed")
+        self._timers[place] = asyncio.get_running_loop().call_later(seconds, self._again, place, seconds, action)
 
     def _orphaned(self) -> None:
         log.error("the supervisor is gone")

@@ -16,6 +16,9 @@ from proxy.http1.response import Http1ResponseHead
 
 CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"
 LAST_CHUNK: Final = b"0\r\n\r\n"
+_MOST_SIZE_LINES: Final = 512
+"""Sizes of chunks that are written beforehand: those of tokens are; formatting one costs what all else of it does."""
+_SIZE_LINES: Final = [b"%x\r\n" % size for size in range(_MOST_SIZE_LINES)]
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _STATUS_LINES: Final = {s.value: b"HTTP/1.1 %d %s\r\n" % (s.value, s.phrase.encode()) for s in HTTPStatus}
@@ -82,7 +85,9 @@ def switching_head(head: ResponseHead, extra: bytes) -> bytes:
 
 def chunk(data: bytes) -> bytes:
     """One chunk (RFC 9112 §7.1); `data` must not be empty, or it would end the body."""
-    return b"%x\r\n%b\r\n" % (len(data), data)
+    size = len(data)
+    line = _SIZE_LINES[size] if size < _MOST_SIZE_LINES else b"%x\r\n" % size
+    return b"".join((line, data, b"\r\n"))
 
 
 def chunk_in_parts(data: bytes) -> tuple[bytes, bytes, bytes]:

@@ -34,3 +34,9 @@ def test_a_large_last_event_is_whole(gap: bytes) -> None:
     event = b"data: " + b"x" * (MAX_TAIL - 5000)
     kept = tail(*[b"data: {}" + gap] * 5000, *[event[at : at + 700] for at in range(0, len(event), 700)], gap)
     assert event + gap in kept
+
+
+def test_what_is_kept_begins_with_the_last_event_of_either_kind_before_the_slack() -> None:
+    before, after = b"data: a\n\ndata: b\r\n\r\n", b"data: c" + b"x" * (2 * SLACK)
+    assert tail(before, after) == b"\r\n\r\n" + after
+    assert tail(b"data: a\r\n\r\ndata: b\n\n", after) == b"\n\n" + after

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,3 +78,9 @@ def test_problem_is_a_whole_answer() -> None:
 def test_a_chunk_in_parts_is_the_same_chunk(data: bytes) -> None:
     parts = write.chunk_in_parts(data)
     assert b"".join(parts) == write.chunk(data) and parts[1] is data
+
+
+@pytest.mark.parametrize("size", [1, 15, 16, 255, 256, 511, 512, 513, 70_000])
+def test_a_chunk_says_its_size_in_hexadecimal_digits(size: int) -> None:
+    line, data, rest = write.chunk(b"x" * size).split(b"\r\n")
+    assert (int(line, 16), len(data), rest) == (size, size, b"") and line == line.lower().lstrip(b"0")
