@@ -6,6 +6,7 @@ the event carries. `log.info("listening", extra=fields(data="127.0.0.1:8080"))` 
 
 Rules:
 - No other code waits for stderr: a thread writes, so that a pipe without a reader stops neither traffic nor a rollback.
+  It ends when it has nothing to do: in a process of one thread each call of the kernel costs less.
 - A field has at most `MAX_FIELD` characters; of a longer one the beginning and the end are written, with `…` between.
 - Waiting lines are bounded by `MAX_WAITING_LINES` for each kind; lines beyond the bound are dropped and counted.
 - An error may be the last line of a process: if no line waits before it, it gets `ERROR_FLUSH_SECONDS` to be written.
@@ -22,7 +23,7 @@ import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from proxy.contracts.bounds import CUT
@@ -33,6 +34,8 @@ MAX_FIELD = 4_096
 """Characters of one field of a line: what happened, quoting perhaps what a stranger sent, or where it went wrong."""
 ERROR_FLUSH_SECONDS = 0.02
 """Delay of a process by an error line: enough for one write to a pipe that is read."""
+IDLE_SECONDS = 0.5
+"""How long the thread waits for another line."""
 EXIT_FLUSH_SECONDS = 1.0
 """Delay of the end of a process by lines that still wait."""
 
@@ -124,12 +127,30 @@ class LineWriter(logging.Handler):
 
     def _write_all(self) -> None:
         while True:
-            kind, line = self._queue.get()
+            try:
+                kind, line = self._queue.get(timeout=IDLE_SECONDS)
+            except Empty:
+                if self._ends():
+                    return
+                continue
             try:
                 self._write(line.encode(errors="backslashreplace") + b"\n")
             except OSError:  # the reader has gone: there is nobody left to tell
                 self.dropped[kind] += 1
             self._written[kind] += 1
+
+    def _ends(self) -> bool:
+        """Whether the thread may end. Who offers a line has the same lock, starts another one then, and may be waiting
+        for what is offered: the lock is not waited for."""
+        lock = self.lock
+        if lock is None or not lock.acquire(blocking=False):
+            return False
+        try:
+            if self._queue.empty():
+                self._thread = None
+            return self._thread is None
+        finally:
+            lock.release()
 
     def _write(self, data: bytes) -> None:
         # In one call: lines of up to PIPE_BUF bytes do not mix with those of other processes on the same pipe.

@@ -88,6 +88,27 @@ def test_transitions_are_bounded_too(pipe: Pipe) -> None:
     pipe.lines(most + 100 - dropped)
 
 
+def test_the_thread_ends_when_nothing_is_to_be_written_and_another_one_goes_on(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "IDLE_SECONDS", 0.001)
+    for number in range(3):
+        pipe.log.info("line %d", number)
+        eventually(lambda: pipe.outlet._thread is None, "the thread's end")
+        assert pipe.outlet.waiting() == 0
+    assert [line["event"] for line in pipe.lines(3)] == ["line 0", "line 1", "line 2"]
+
+
+def test_who_waits_for_an_error_to_be_written_does_not_keep_the_thread_from_it(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "ERROR_FLUSH_SECONDS", 60.0)
+    monkeypatch.setattr(logs, "IDLE_SECONDS", 0.0)
+    for _ in range(25):
+        pipe.log.error("wrong")
+        assert pipe.outlet.waiting() == 0
+
+
 def test_an_error_is_written_before_a_process_ends_by_force() -> None:
     code = (
         "import logging, os; from proxy import logs; logs.ERROR_FLUSH_SECONDS = 60.0; logs.configure('x')\n"
