@@ -13,6 +13,10 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
+DIRECT = ["-fno-semantic-interposition", "-fvisibility=hidden"]
+"""Functions of the package call each other directly, and small ones become part of their callers: without these words
+each call goes by way of a table, as if another library might replace the function."""
+
 
 def extensions() -> list[Extension]:
     """The modules of the compiled rooms, as one group; none where the variable is not set."""
@@ -23,7 +27,10 @@ def extensions() -> list[Extension]:
     rooms = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["tool"]["penumbra"]["compiled"]
     named = [Path("proxy", room) for room in rooms]
     modules = sorted(str(each) for path in named for each in (path.rglob("[!_]*.py") if path.is_dir() else [path]))
-    return mypycify(modules, group_name="proxy_compiled", opt_level=os.environ.get("PENUMBRA_OPTIMIZE", "3"))
+    made = mypycify(modules, group_name="proxy_compiled", opt_level=os.environ.get("PENUMBRA_OPTIMIZE", "3"))
+    for extension in made:
+        extension.extra_compile_args += DIRECT
+    return made
 
 
 setup(ext_modules=extensions())

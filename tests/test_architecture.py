@@ -482,7 +482,7 @@ def room_of(path: Path) -> str:
     return path.relative_to(HOUSE).parts[0].removesuffix(".py")
 
 
-HTTP1_WRITERS = {f"proxy/dataplane/h1/{name}.py" for name in ("downstream", "not_tls", "upstream")}
+HTTP1_WRITERS = {f"proxy/dataplane/h1/{name}.py" for name in ("downstream", "not_tls", "outgoing", "upstream")}
 """The only files of the data plane that know HTTP/1.1: everything else is behind the ports."""
 
 

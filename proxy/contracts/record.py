@@ -12,7 +12,7 @@ from proxy.contracts.histogram import Buckets
 from proxy.contracts.outcome import OUTCOMES, Outcome, outcome_of
 from proxy.contracts.table import COPY_ROLES, Role
 
-MAX_REQUEST_ID = 128
+MAX_REQUEST_ID: Final = 128
 """Characters of a request id that a record carries, and that a label may name."""
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from proxy.contracts.compiler import i64
 from proxy.contracts.grpc_status import HTTP_STATUS, LABELS, PREFIX, is_grpc, unescaped
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.outcome import outcome_of
@@ -90,7 +91,7 @@ class Attempt(RecordedLeg):
         super().__init__(arm, [] if request.number and request.analysed() else None, route.connect, now)
         self.shared, self.request, self.target = shared, request, target
         self.stream: ServerStream | None = None
-        self.state = WAITING
+        self.state: i64 = WAITING
         self.deadline = self.waited = self.begun = self.piece_at = self.still = 0.0
         self.head: ResponseHead | None = None
         self.media = b""
@@ -187,7 +188,7 @@ class Attempt(RecordedLeg):
             unexpected(error)
         return under_way
 
-    def step(self, event: int) -> None:
+    def step(self, event: i64) -> None:
         """Follows the table. Raises IllegalStep."""
         self.state = ATTEMPT_STEPS.after(self.state, event)
 

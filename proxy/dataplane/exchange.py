@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from proxy.contracts.compiler import i64, mypyc_attr
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.message import RequestHead, ResponseHead
@@ -56,6 +57,7 @@ SILENT_CALL: Final = 0.25
 """Seconds: parts of one write of a client are not so far apart, and those whose server speaks first have to wait it."""
 
 
+@mypyc_attr(free_list_len=1)  # the memory of one is kept for the next
 class Exchange(KeptRequest):
     """A client's request and its answer, in one of the states of `states.EXCHANGE`.
 
@@ -66,10 +68,13 @@ class Exchange(KeptRequest):
     __slots__ = ("_due", "stalled")
 
     def __init__(self, client: ClientStream, shared: Shared, head: RequestHead, now: float) -> None:
-        given = head.request_id
-        request_id = given or new_id()
-        id_field = b"x-request-id: %b\r\n" % request_id
-        extra = shared.hop if given else id_field + shared.hop
+        request_id, extra = head.request_id, shared.hop
+        if request_id:
+            id_field = b"x-request-id: %b\r\n" % request_id
+        else:
+            request_id = new_id()
+            id_field = b"x-request-id: %b\r\n" % request_id
+            extra = id_field + extra
         super().__init__(client, shared, head, request_id, id_field, extra, now)
         self.stalled = 0.0  # seconds that the loop stood still meanwhile
         self._due: list[ShadowTarget] | None = None  # shadows that are owed a copy
@@ -81,7 +86,7 @@ class Exchange(KeptRequest):
         """True once it has ended."""
         return self.state == OVER
 
-    def _step(self, event: int) -> None:
+    def _step(self, event: i64) -> None:
         self.state = EXCHANGE_STEPS.after(self.state, event)
 
     # the request
@@ -357,7 +362,7 @@ class Exchange(KeptRequest):
         self.shared.tally.rejected(self.route_name, reason)
         return False
 
-    def _end(self, event: int, reason: str) -> None:
+    def _end(self, event: i64, reason: str) -> None:
         """The end; copies that were due and cannot be sent any more are counted as dropped for `reason`. Those of a
         complete request can: its leg has failed before they had their turn, and `_mirror` is about to send them. Where
         the reason is the client's leaving, copies under way that follow it end, too."""

@@ -12,6 +12,7 @@ that may be stale is not used for it (`beyond_keeping`), and a rescue that is du
 
 from __future__ import annotations
 
+from proxy.contracts.compiler import i64
 from proxy.contracts.message import RequestHead
 from proxy.dataplane.client_ports import ClientStream
 from proxy.dataplane.leg import Leg
@@ -41,7 +42,7 @@ class KeptRequest(Request):
     ) -> None:
         super().__init__(client, head, request_id, id_field, extra, now)
         self.shared = shared
-        self.state = 0
+        self.state: i64 = 0
         self.leg: Leg | None = None
 
     def keep_piece(self, leg: Leg, data: bytes) -> None:

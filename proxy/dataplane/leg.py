@@ -13,6 +13,7 @@ from __future__ import annotations
 from math import inf
 from typing import Final
 
+from proxy.contracts.compiler import mypyc_attr
 from proxy.contracts.grpc_status import HTTP_STATUS, LABELS, UNAVAILABLE
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.outcome import is_of_client, outcome_of
@@ -43,6 +44,7 @@ UNREACHED: Final = frozenset(("connect_timeout", "late", "tls_failed"))
 has failed otherwise, somebody has answered, as the pool knows.)"""
 
 
+@mypyc_attr(free_list_len=1)  # the memory of one is kept for the next
 class Leg(SendingLeg):
     """An attempt whose answer goes to the client.
 

@@ -209,7 +209,7 @@ class Pool(ConnectionOwner):
     def _next(self, connection: Connection, now: float) -> StreamUser | None:
         """Who gets the stream that has come free: who waits in line, else, where connections carry many, who waits for
         one that is still being made."""
-        if self._waiting or self._streams == 1:
+        if self._streams == 1 or self._waiting:
             return self._waiting.popleft() if self._waiting else None
         return take_user([dialing.users for dialing in self._dialing], connection.is_lively(now))
 

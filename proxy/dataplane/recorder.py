@@ -32,6 +32,10 @@ _NO_ENDS: Final[list[int]] = []
 """Of the legs whose answers come whole; never changed."""
 
 
+_record: Final = Record
+"""Looked up once."""
+
+
 class RecordedLeg(StreamUser):
     """The facts of a leg that are recorded.
 
@@ -119,7 +123,7 @@ class Recorder:
             if pieces is not None and request.size <= MAX_RECORDED and request.recorded() and not leg.failure:
                 asked = b"".join(pieces)
         self._outbox.put(
-            Record(  # in the order of its fields: others are searched for
+            _record(  # in the order of its fields: others are searched for
                 request.number,
                 arm.route,
                 arm.version,

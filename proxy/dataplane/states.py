@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from proxy.contracts.compiler import i64
+
 QUEUED: Final = 0
 ROUTING: Final = 1
 ROUTED: Final = 2
@@ -110,19 +112,26 @@ class IllegalStep(Exception):
     """A pair that is not in the table: a bug. The message names both."""
 
 
+ROW: Final = 16
+"""Places for the events of a state: a power of two, of which compiled code makes a shift."""
+
+NOWHERE: Final = 255
+"""In place of the state after a pair that is not in the table."""
+
+
 class Steps:
-    """A table as one flat list, so that a step is one access."""
+    """A table as one flat row of bytes, so that a step is one access."""
 
     __slots__ = ("_events", "_next", "_states")
 
     def __init__(self, table: dict[tuple[int, int], int], states: tuple[str, ...], events: tuple[str, ...]) -> None:
         self._states, self._events = states, events
-        self._next = [table.get((state, event), -1) for state in range(len(states)) for event in range(len(events))]
+        self._next = bytes([table.get((at // ROW, at % ROW), NOWHERE) for at in range(ROW * len(states))])
 
-    def after(self, state: int, event: int) -> int:
+    def after(self, state: i64, event: i64) -> i64:
         """The state after `event`. Raises IllegalStep for a pair that is not in the table."""
-        following = self._next[state * len(self._events) + event]
-        if following < 0:
+        following: i64 = self._next[state * ROW + event]
+        if following == NOWHERE:
             raise IllegalStep(f"{self._events[event]} is not possible in state {self._states[state]}")
         return following
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from proxy.contracts.compiler import i64
 from proxy.contracts.histogram import HIGHEST, LOWEST, Buckets, bucket
 
 BITS: Final = 5
@@ -33,14 +34,14 @@ class Times:
     def add(self, seconds: float) -> None:
         """Counts one."""
         self.sum += seconds
-        place = bucket(seconds) - LOWEST
+        place: i64 = bucket(seconds) - LOWEST
         pages = self._pages
         if pages is None:
             pages = self._pages = [None] * _PAGES
         page = pages[place >> BITS]
         if page is None:
             page = pages[place >> BITS] = _EMPTY.copy()
-        at = place & (PAGE - 1)
+        at: i64 = place & (PAGE - 1)
         page[at] = page[at] + 1  # compiled, `+=` on an item is a call
 
     def take(self) -> Buckets:

@@ -165,12 +165,13 @@ class ResponseReader:
                 self._remember(raw, len(data) - end)
                 return
             self._usual = head.shape
-        if head.length != len(data) - end:
+        length = head.length  # compiled, a number and what may be none are compared by a call
+        if length is None or length != len(data) - end:
             self._parse(data)
             return
         self._head = head
         self.response_head(head)
-        if head.length:
+        if length:
             self.response_body(data[end:])
         self._end()
 

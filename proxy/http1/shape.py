@@ -1,8 +1,8 @@
 """Heads that differ in the length of their body alone: what a connection meets again and again.
 
-Most connections carry heads of one shape. Whether a head is of the shape that was met last takes two comparisons of
-bytes; the cache of all heads (`memo`) has to find its end, cut it out and hash it. A head that is found so is, byte by
-byte, one that a reader has admitted.
+Most connections carry heads of one shape. Whether a head is the one that was met last takes a comparison of bytes,
+whether it is another one of that shape two; the cache of all heads (`memo`) has to find its end, cut it out and hash
+it. A head that is found so is, byte by byte, one that a reader has admitted.
 
 Bound: `MAX_HEADS` heads of all shapes together. When they are reached, each shape is emptied, those too that only a
 connection still refers to.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from typing import Final, Generic, TypeVar
 
+from proxy.contracts.compiler import i64
 from proxy.http1.memo import MAX_HEADS
 
 Head = TypeVar("Head")
@@ -25,43 +26,57 @@ MAX_DIGITS: Final = 9
 _ZERO: Final = 0x30
 
 
+class KnownHead(Generic[Head]):
+    """A head, its bytes, and how many they are."""
+
+    __slots__ = ("head", "raw", "size")
+
+    def __init__(self, raw: bytes, head: Head) -> None:
+        self.raw, self.head, self.size = raw, head, len(raw)
+
+
 class Shape(Generic[Head]):
-    """The bytes before and after the length, and the heads by their length; a head without one is alone. `_recent` is
-    the one that was found last."""
+    """The heads by their length, and the bytes before it; a head without one is alone. `_recent` is the one that was
+    found last. Whichever may be it, its bytes are compared, all of them."""
 
-    __slots__ = ("_after", "_before", "_heads", "_recent", "_recent_length")
+    __slots__ = ("_before", "_heads", "_recent")
 
-    def __init__(self, before: bytes, after: bytes) -> None:
-        self._before, self._after = before, after
-        self._heads: dict[int, Head] = {}
-        self._recent: Head | None = None
-        self._recent_length = 0
+    def __init__(self, before: bytes) -> None:
+        self._before = before
+        self._heads: dict[int, KnownHead[Head]] = {}
+        self._recent: KnownHead[Head] | None = None
 
     def head_of(self, data: bytes) -> tuple[Head | None, int]:
         """The head that `data` begins with, and where it ends; None where it is not known to be of this shape."""
-        if not data.startswith(self._before):
-            return None, 0
-        start = at = len(self._before)
-        after, length, stop = self._after, 0, len(data)
-        if after:
-            stop = min(stop, start + MAX_DIGITS + 1)
-            while at < stop:
-                digit = data[at] - _ZERO
-                if digit < 0 or digit > 9:
-                    break
-                length = 10 * length + digit
-                at += 1
-            end = at + len(after)
-            if at == start or (data[start] == _ZERO and at - start > 1) or data[at:end] != after:
+        known = self._recent
+        if known is None or not data.startswith(known.raw):
+            known = self._look(data)
+            if known is None:
                 return None, 0
-            at = end
-        if length != self._recent_length or self._recent is None:
-            self._recent, self._recent_length = self._heads.get(length), length
-        return self._recent, at
+        return known.head, known.size
 
-    def add(self, length: int, head: Head) -> None:
+    def _look(self, data: bytes) -> KnownHead[Head] | None:
+        """The head whose length stands in `data`."""
+        if not data.startswith(self._before):
+            return None
+        at: i64 = len(self._before)
+        stop: i64 = min(at + MAX_DIGITS, len(data))
+        length: i64 = 0
+        while at < stop:
+            digit: i64 = data[at] - _ZERO
+            if digit < 0 or digit > 9:
+                break
+            length = 10 * length + digit
+            at += 1
+        known = self._heads.get(length)
+        if known is None or not data.startswith(known.raw):
+            return None
+        self._recent = known
+        return known
+
+    def add(self, length: int, raw: bytes, head: Head) -> None:
         """Adds a head that a reader has admitted."""
-        self._heads[length], self._recent = head, None
+        self._heads[length] = self._recent = KnownHead(raw, head)
 
     def __len__(self) -> int:
         return len(self._heads)
@@ -97,8 +112,6 @@ class Shapes(Generic[Head]):
         before, after = (raw[: found.start(1)], raw[found.end(1) :]) if found else (raw, b"")
         shape = self._known.get((before, after))
         if shape is None:
-            shape = self._known[before, after] = Shape(before, after)
-        written = found[1] if found else b""
-        if written == b"%d" % int(written or b"0") or not found:
-            shape.add(int(written or b"0"), head)
+            shape = self._known[before, after] = Shape(before)
+        shape.add(int(found[1]) if found else 0, raw, head)
         return shape

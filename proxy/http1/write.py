@@ -29,8 +29,10 @@ def request_head(head: RequestHead, base_path: bytes, host: bytes, extra: bytes,
 
     `length`: the whole body of so many bytes is at hand, whatever the head announces; -1: as it announces.
     """
-    if length >= 0 and length != head.length and (head.streamed or length):
-        return b"%b%b\r\n" % (_request_start(head, base_path, host, _length(length)), extra)
+    if length >= 0:
+        announced = head.length
+        if (announced is None or announced != length) and (head.streamed or length):
+            return b"%b%b\r\n" % (_request_start(head, base_path, host, _length(length)), extra)
     if not isinstance(head, Http1RequestHead):
         return b"%b%b\r\n" % (_request_start(head, base_path, host, _framing(head)), extra)
     known = head.rendered
@@ -98,13 +100,6 @@ def chunk_in_parts(data: bytes) -> tuple[bytes, bytes, bytes]:
 def last_chunk(trailers: bytes) -> bytes:
     """The end of a body in chunks, with a block of trailers (RFC 9112 §7.1.2)."""
     return b"0\r\n%b\r\n" % trailers
-
-
-def together(pieces: list[bytes]) -> bytes:
-    """What leaves in one write."""
-    if len(pieces) == 2:
-        return pieces[0] + pieces[1]
-    return b"".join(pieces) if len(pieces) > 1 else pieces[0]
 
 
 def problem(status: int, reason: str, title: str, detail: str, extra: bytes = b"", head_only: bool = False) -> bytes:

@@ -7,27 +7,31 @@ size does not depend on how long control is silent; so exactness costs no memory
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
 
 from proxy.contracts.record import Record, Tick
 from proxy.link.frames import BatchWriter, Ticks, encode, encode_record
 
-MAX_RECORDS = 4096
+MAX_RECORDS: Final = 4096
 """Records waiting: about 100 ms of traffic at 40,000 legs a second; control that is further behind must sample."""
 
-MAX_RECORD_BYTES = 16 * 1024 * 1024
+MAX_RECORD_BYTES: Final = 16 * 1024 * 1024
 """Bytes of records waiting, not counting the last one."""
 
-MAX_PART_BYTES = MAX_RECORD_BYTES // 2
+MAX_PART_BYTES: Final = MAX_RECORD_BYTES // 2
 """Bytes of records waiting above which parts of long answers are not taken, so that other records have room."""
 
-FRAME_BYTES = 1024 * 1024
+FRAME_BYTES: Final = 1024 * 1024
 """Bytes of records in one frame, not counting the last one: what control decodes in some milliseconds."""
 
-RIPE_RECORDS = 1024
+RIPE_RECORDS: Final = 1024
 """Records that go at once; fewer wait for the next tick."""
 
-MAX_UNSENT = 1024 * 1024
+MAX_UNSENT: Final = 1024 * 1024
 """Bytes that the socket has not taken yet, above which further batches wait here, where they are bounded."""
+
+_encode: Final = encode_record
+"""Looked up once."""
 
 
 class Outbox:
@@ -53,7 +57,7 @@ class Outbox:
         if self._count >= MAX_RECORDS or len(records) >= self._room:
             self.drop("outbox_full")
             return
-        encode_record(record, records, -1)
+        _encode(record, records, -1)
         self._count += 1
         if len(records) >= FRAME_BYTES:
             self._seal()

@@ -115,10 +115,12 @@ MAX_REMEMBERED_BYTES: Final = 256
 class InferenceRule:
     """The rule of one route. `own`: what its configuration says, if anything."""
 
-    __slots__ = ("_ends", "_methods", "_paths", "_remembered", "_spaces")
+    __slots__ = ("_ends", "_last", "_last_method", "_last_path", "_methods", "_paths", "_remembered", "_spaces")
 
     def __init__(self, protocol: Protocol, own: Inferences | None = None) -> None:
         self._remembered: dict[bytes, dict[bytes, bool]] = {}
+        self._last_method = self._last_path = b""  # of the last request, which most requests are like
+        self._last = False
         self._ends, self._spaces = ENDS.get(protocol, ()), SPACES.get(protocol, ())
         self._methods: frozenset[bytes] = frozenset()
         self._paths: list[Pattern[str]] = []
@@ -129,6 +131,8 @@ class InferenceRule:
 
     def holds(self, method: bytes, path: bytes) -> bool:
         """Whether a request is an inference. `path`: without its query."""
+        if path == self._last_path and method == self._last_method:
+            return self._last
         known = self._remembered.get(method)
         if known is None:
             known = self._remembered[method] = {}
@@ -137,8 +141,10 @@ class InferenceRule:
             answer = self._look(method, path)
             if len(known) >= MAX_REMEMBERED:
                 known.clear()
-            if len(path) <= MAX_REMEMBERED_BYTES:
-                known[path] = answer
+            if len(path) > MAX_REMEMBERED_BYTES:
+                return answer
+            known[path] = answer
+        self._last_method, self._last_path, self._last = method, path, answer
         return answer
 
     def _look(self, method: bytes, path: bytes) -> bool:

@@ -40,12 +40,13 @@ _MODEL_IN_PATH = ("/v2/models/", "/v1/models/")
 class RouteIndex:
     """The routes of a table, by prefix. `find` returns an index into `routes`."""
 
-    __slots__ = ("_by_prefix", "_matches", "_remembered")
+    __slots__ = ("_by_prefix", "_last", "_last_path", "_matches", "_remembered")
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self._matches = [_Conditions(route.match) for route in routes]
         self._by_prefix: dict[bytes, list[int]] = {}
         self._remembered: dict[bytes, _Candidates] = {}
+        self._last, self._last_path = _Candidates(b"", [], -1), b""  # of the last request, which most requests are like
         for index, route in enumerate(routes):
             prefix = decoded(route.match.path.encode()).rstrip(b"/")
             self._by_prefix.setdefault(prefix, []).append(index)
@@ -87,13 +88,17 @@ class RouteIndex:
         return False
 
     def _candidates(self, path: bytes) -> _Candidates:
+        if path == self._last_path and path:
+            return self._last
         known = self._remembered.get(path)
         if known is None:
             known = self._look(decoded(path))
             if len(self._remembered) >= MAX_REMEMBERED:
                 self._remembered.clear()
-            if len(path) <= MAX_REMEMBERED_BYTES:
-                self._remembered[path] = known
+            if len(path) > MAX_REMEMBERED_BYTES:
+                return known
+            self._remembered[path] = known
+        self._last, self._last_path = known, path
         return known
 
     def _look(self, path: bytes) -> _Candidates:

@@ -36,10 +36,14 @@ def test_another_way_to_write_a_length_is_another_head() -> None:
         assert shape.head_of(raw(written))[0] is None, written
 
 
-def test_a_length_with_zeros_before_it_is_not_kept() -> None:
-    shape = Shapes[str]().shape_of(raw(b"007"), "seven")
-    assert shape.head_of(raw(b"007")) == (None, 0)
+def test_a_length_with_zeros_before_it_is_found_by_its_very_bytes() -> None:
+    shapes: Shapes[str] = Shapes()
+    shape = shapes.shape_of(raw(b"007"), "seven")
+    assert shape.head_of(raw(b"007")) == ("seven", len(raw(b"007")))
     assert shape.head_of(raw(b"7"))[0] is None
+    assert shapes.shape_of(raw(b"7"), "plain") is shape
+    assert shape.head_of(raw(b"7")) == ("plain", len(raw(b"7")))
+    assert shape.head_of(raw(b"007"))[0] is None
 
 
 def test_a_head_in_part_is_none() -> None:
@@ -57,7 +61,7 @@ def test_the_bound_is_of_all_shapes_together() -> None:
         known = {id(shape): len(shape) for shape in met}
         assert sum(known.values()) <= MAX_HEADS
     assert met[-1].head_of(heads[-1]) == (len(heads) - 1, len(heads[-1]))
-    assert met[0].head_of(heads[0]) == (None, len(heads[0]))
+    assert met[0].head_of(heads[0])[0] is None
 
 
 @given(st.binary(max_size=40), st.integers(0, 10**MAX_DIGITS - 1), st.binary(max_size=12))

@@ -29,8 +29,9 @@ from proxy.dataplane.client_ports import ClientConnection, ClientStream
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.h1.cut import cut
 from proxy.dataplane.h1.narrow import narrow
+from proxy.dataplane.h1.outgoing import Outgoing
 from proxy.dataplane.introduction import PLAIN, Introduction, Manner, introduction_of
-from proxy.dataplane.memory import COUNTED, JOINED, NO_MEMORY, REQUESTS
+from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.unexpected import unexpected
 from proxy.http1 import write
@@ -61,7 +62,6 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         "_advancing",
         "_answer_trailers",
         "_asked",
-        "_chunked",
         "_congested",
         "_feeding",
         "_final",
@@ -81,7 +81,6 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         "_since",
         "_till_end",
         "_unread",
-        "_unwritten",
         "_whole",
         "current",
         "transport",
@@ -98,15 +97,14 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         self._newest: Exchange | None = None  # the one whose body is being read
         self._queue: deque[tuple[Exchange, Http1RequestHead]] = deque()
         self._paused: set[str] = set()
-        self._out: list[bytes] = []
-        self._unwritten = 0  # bytes of the body in `_out`
+        self._out = Outgoing()
         self._mode = READING
         self._since = self._now = 0.0
         self._retires = inf
         self._unread = 0
         self._heads = self._partial = 0  # bytes of heads, and of the one that has come in part, that are counted
         self._answer_trailers = b""
-        self._final = self._chunked = self._till_end = self._feeding = self._congested = self._advancing = False
+        self._final = self._till_end = self._feeding = self._congested = self._advancing = False
         self._whole = False  # the answer has been handed over to its end
         self._last_write: Any = None
 
@@ -245,28 +243,21 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
     def head(self, head: ResponseHead, version: bytes, extra: bytes) -> None:
         asked, self._whole = self._asked, False
         if head.tunnel:
-            self._final, self._chunked = True, False
+            self._final, self._out.chunked = True, False
             if self._mode == READING:  # not where a part of the tunnel's bytes was lost already, read as a request
                 self._mode = TUNNELLING
-            self._out.append(write.switching_head(head, version))
+            self._out.add(write.switching_head(head, version))
             return
-        streamed = head.streamed
-        self._chunked = streamed and not asked.http10
-        self._till_end = streamed and not self._chunked
+        streamed, out = head.streamed, self._out
+        chunked = out.chunked = streamed and not asked.http10
+        self._till_end = streamed and not chunked
         self._final = self._till_end or not self._complete() or not self._goes_on()
         if asked.http10 and not self._final:
             extra += b"Connection: keep-alive\r\n"
-        self._out.append(write.response_head(head, self._chunked, self._final, version, extra))
+        out.add(write.response_head(head, chunked, self._final, version, extra))
 
     def data(self, data: bytes) -> None:
-        size = len(data)
-        self._unwritten += size
-        if not self._chunked:
-            self._out.append(data)
-        elif size <= JOINED:
-            self._out.append(write.chunk(data))
-        else:
-            self._out += write.chunk_in_parts(data)
+        self._out.data(data)
 
     def trailers(self, fields: bytes) -> None:
         if self._asked.trailers:
@@ -274,28 +265,23 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
 
     def end(self) -> None:
         self._whole = True
-        if self._chunked:
-            self._out.append(write.last_chunk(self._answer_trailers) if self._answer_trailers else write.LAST_CHUNK)
+        if self._out.chunked:
+            self._out.add(write.last_chunk(self._answer_trailers) if self._answer_trailers else write.LAST_CHUNK)
 
     def flush(self) -> bool:
         out = self._out
-        if not out:
+        if not out.count:
             return False
-        self._out = []
-        size, self._unwritten = self._unwritten, 0
-        if size > JOINED and not (self._final and self._whole):
-            self.transport.writelines(out)
-            return True
-        data = write.together(out)
         if self._final and self._whole:
-            self._last_write(data)
+            self._last_write(out.joined())
+        elif out.is_large():
+            self.transport.writelines(out.pieces())
         else:
-            self.transport.write(data)
+            self.transport.write(out.joined())
         return True
 
     def discard(self) -> None:
-        self._out = []
-        self._unwritten = 0
+        self._out.clear()
         self._answer_trailers = b""
 
     def problem(self, failure: Failure, detail: str, extra: bytes) -> None:

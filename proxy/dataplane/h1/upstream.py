@@ -21,9 +21,9 @@ from proxy.contracts.table import Version
 from proxy.dataplane.endpoints import ANYWHERE, ServerEndpoint
 from proxy.dataplane.h1.acknowledged import was_taken
 from proxy.dataplane.h1.narrow import narrow
+from proxy.dataplane.h1.outgoing import Outgoing
 from proxy.dataplane.local_fault import reason_of_end
 from proxy.dataplane.members import NOBODY, Member
-from proxy.dataplane.memory import JOINED
 from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
 from proxy.dataplane.timings import Timings
 from proxy.dataplane.trust import IN_CLEAR, Trust
@@ -48,7 +48,6 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         "_base_path",
         "_blocked",
         "_busy",
-        "_chunked",
         "_ending",
         "_endpoint",
         "_idle_since",
@@ -62,7 +61,6 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         "_sent",
         "_trust",
         "_tunnel",
-        "_unwritten",
         "_was_reset",
         "transport",
         "user",
@@ -75,11 +73,10 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         self._base_path, self._authority = version.base_path.encode(), version.authority.encode()
         self._owner, self._max_idle, self._trust = owner, inf, trust
         self.user: StreamUser | None = None
-        self._out: list[bytes] = []
-        self._unwritten = 0  # bytes of the body in `_out`
+        self._out = Outgoing()
         self._idle_since, self._retires = 0.0, inf
         self._endpoint, self._member = ANYWHERE, NOBODY
-        self._busy = self._chunked = self._ending = self._sent = self._answered = False
+        self._busy = self._ending = self._sent = self._answered = False
         self._reusable = self._paused = self._blocked = self._tunnel = self._was_reset = False
 
     # Connection
@@ -133,37 +130,28 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
     def begin(self, user: StreamUser, head: RequestHead, authority: bytes, extra: bytes, length: int) -> None:
         self.expect(head.method == b"HEAD", head.tunnel)
         self.user = user
-        self._chunked = head.streamed and length < 0
+        self._out.chunked = head.streamed and length < 0
         self._ending = self._sent = self._answered = self._reusable = False
-        self._out.append(write.request_head(head, self._base_path, authority or self._authority, extra, length))
+        self._out.add(write.request_head(head, self._base_path, authority or self._authority, extra, length))
 
     def data(self, data: bytes) -> None:
-        size = len(data)
-        self._unwritten += size
-        if not self._chunked:
-            self._out.append(data)
-        elif size <= JOINED:
-            self._out.append(write.chunk(data))
-        else:
-            self._out += write.chunk_in_parts(data)
+        self._out.data(data)
 
     def trailers(self, fields: bytes) -> None:
         """Not sent: see the rules above."""
 
     def end(self) -> None:
         self._ending = True
-        if self._chunked:
-            self._out.append(write.LAST_CHUNK)
+        if self._out.chunked:
+            self._out.add(write.LAST_CHUNK)
 
     def flush(self) -> None:
         out = self._out
-        if out:
-            self._out = []
-            if self._unwritten > JOINED:
-                self.transport.writelines(out)
+        if out.count:
+            if out.is_large():
+                self.transport.writelines(out.pieces())
             else:
-                self.transport.write(write.together(out))
-            self._unwritten = 0
+                self.transport.write(out.joined())
         if self._ending and not self._sent:
             self._sent = True
             if self._answered:  # before the request had ended
@@ -303,7 +291,7 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         self._reusable = head.keep_alive and not head.tunnel
         self._tunnel = head.tunnel
         if head.tunnel:
-            self._chunked = False
+            self._out.chunked = False
         assert self.user is not None
         self.user.response_head(head)
 
