@@ -49,6 +49,9 @@ def control(argument: str) -> int:
         return begun
 
     from proxy.config.certificates import checked_files, paths_of
+    from proxy.front_door import open_later
+
+    open_later("aiohttp")
     from proxy.control.certificates import CertificateFiles
     from proxy.control.process import run
 

@@ -446,6 +446,7 @@ WIRING = {
         "__main__",
         "cgroup",
         "logs",
+        "front_door",
         "link_folder",
         "link_place",
         "listening",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import resource
+from pathlib import Path
 
 import pytest
 
-from proxy.control.containment import MAX_NEW_OBJECTS, contained, spare_the_collector
+from proxy.control.containment import MAX_NEW_OBJECTS, contained, give_back, spare_the_collector
 
 
 def test_a_step_that_fails_is_logged_and_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
@@ -28,3 +30,18 @@ def test_the_collector_looks_seldom() -> None:
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
+
+
+def test_what_is_free_within_the_heap_goes_back_to_the_kernel() -> None:
+    """Blocks between others that stay, which the C library keeps by itself."""
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    blocks = [(bytes(64 * 1024), bytes(1024)) for _ in range(256)]
+    kept = [small for _, small in blocks]
+    del blocks
+    before = resident()
+    give_back()
+    assert resident() < before - 8 * 1024 * 1024, "16 MiB were free"
+    assert len(kept) == 256

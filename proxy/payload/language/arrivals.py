@@ -62,7 +62,8 @@ class Arrivals:
         places = np.searchsorted(ends, self._awaited)
         here = int(np.searchsorted(places, len(ends)))
         del self._awaited[:here]
-        self._note([time for place in np.unique(places[:here]).tolist() if (time := chunks[place]) > self._last])
+        met = sorted(set(places[:here].tolist()))
+        self._note([time for place in met if (time := chunks[place]) > self._last])
 
     def _note(self, times: Sequence[float]) -> None:
         if not times:

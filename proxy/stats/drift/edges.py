@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from proxy.stats.arrays import Floats
+from proxy.stats.arrays import Floats, distinct
 
 BIN_QUANTILES = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.98)
 """Quantiles between the bins of a feature without such values."""
@@ -59,7 +59,7 @@ def edges_of(present: Floats) -> Floats:
     edges = [*_before(values, atoms), *_after(values, atoms)]
     if rest.size:
         quantiles = np.quantile(rest, _quantiles(len(atoms)), method="inverted_cdf")
-        edges += _before(values, np.searchsorted(values, np.unique(quantiles)))
+        edges += _before(values, np.searchsorted(values, distinct(quantiles)))
         edges += [_above(values)] if quantiles[-1] == values[-1] else []
     return _finite(edges)
 
@@ -87,5 +87,5 @@ def _above(values: Floats) -> float:
 
 
 def _finite(edges: list[float]) -> Floats:
-    found = np.unique(np.array(edges, dtype=np.float64))
+    found = distinct(np.array(edges, dtype=np.float64))
     return found[np.isfinite(found)]
