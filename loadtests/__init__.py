@@ -13,7 +13,7 @@ What they are made of:
 
 - `results`: plain values, saved as JSON; `report`, `goals`, `charts`: tables, goals, pictures of them
 - `history`: ratios by commit, and what has become slower; `pace`: how fast the machine is at the moment
-- `cases`, `shadows`, `streaming`, `growth`: what is measured; `busy`: the main cases beside a process that spins
+- `cases`, `shadows`, `streaming`, `starts`, `growth`: what is measured; `busy`: main cases beside a process that spins
 - `compare`: interleaved repetitions, ratios; `counted`: what the proxy counted itself
 - `proxies`: the peers, each with its configuration in `peers/`; `naive`: the one written by hand
 - `upstreams`, `misbehaving`: model servers that cost nothing, and ones that fail; `traffic`: bodies and answers

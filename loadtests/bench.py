@@ -32,6 +32,7 @@ from loadtests.proxies import PEER
 from loadtests.report import cost_table
 from loadtests.results import RESULTS, Bench, CaseResult, load, save
 from loadtests.shadows import MEASURED, shadows_table
+from loadtests.starts import run_starts, starts_table
 from loadtests.streaming import run_crowd, run_streaming, streaming_table
 
 USUAL = [name for name, case in CASES.items() if case.usual]
@@ -125,6 +126,15 @@ def _analysis(bench: Bench, effort: Effort) -> None:
     tried(bench, "analysis", work)
 
 
+def _starts(bench: Bench, effort: Effort) -> None:
+    def work(name: str) -> None:
+        bench.starts = run_starts(name)
+        console.print(starts_table(bench.starts))
+
+    for name in [each for each in ("penumbra", "interpreted") if each in effort.peers][:1]:
+        tried(bench, "starts", lambda name=name: work(name))  # type: ignore[misc]
+
+
 def _growth(bench: Bench, effort: Effort) -> None:
     def work(name: str) -> None:
         console.print(f"cost against {AXES[name].title}")
@@ -138,6 +148,7 @@ PARTS: dict[str, Callable[[Bench, Effort], None]] = {
     "cases": _cases,
     "streaming": _streaming,
     "analysis": _analysis,
+    "starts": _starts,
     "growth": _growth,
     "busy": _busy,
     "shadows": _shadows,

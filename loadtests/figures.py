@@ -29,6 +29,7 @@ from loadtests.quotes import quote
 from loadtests.report import MIB, analysed, by_process
 from loadtests.results import PUBLISHED, Bench, CaseResult, Sample, load, spread
 from loadtests.shadows import harm
+from loadtests.starts import CLIENTS
 from loadtests.streaming import added
 from proxy.contracts.settings import Settings
 
@@ -56,6 +57,7 @@ def full(bench: Bench, charts: Sequence[str]) -> str:
     parts += [_shadows(bench)] if bench.shadows else []
     parts += [_streaming(bench)] if bench.streaming else []
     parts += [_crowd(bench)] if bench.crowd else []
+    parts += [_starts(bench)] if bench.starts else []
     parts += [_growth(bench)] if bench.growth else []
     parts += [_analysis(bench)] if bench.analysis else []
     parts += [f"![{Path(chart).stem.replace('-', ' ')}]({chart})" for chart in charts]
@@ -181,6 +183,14 @@ def _crowd(bench: Bench) -> str:
         lines.append(
             f"| {' | '.join((peer, *row, f'{each.delays.p50:,.0f}', f'{each.delays.p99:,.0f}', f'{took:.1f}'))} |"
         )
+    return "\n".join(lines)
+
+
+def _starts(bench: Bench) -> str:
+    lines = ["| | median | noise |", "|---|---|---|"]
+    for what, value in bench.starts.items():
+        unit = "MiB" if what == CLIENTS else "s"
+        lines.append(f"| {what} | {amount(value.median, unit)} | {noise(value, unit)} |")
     return "\n".join(lines)
 
 

@@ -16,6 +16,7 @@ from loadtests.growth import growth
 from loadtests.misbehaving import HALF_THERE
 from loadtests.results import Bench, Sample, Spread, spread
 from loadtests.shadows import CALLS, CANARIES, KEPT, harm
+from loadtests.starts import BACK, CLIENTS, FIRST
 from loadtests.streaming import against
 
 MIB = 1024 * 1024
@@ -122,6 +123,10 @@ def _analysis(bench: Bench) -> Spread:
     return bench.analysis[ONE_RECORD]
 
 
+def _start(what: str) -> Value:
+    return lambda bench: bench.starts[what]
+
+
 def _memory(case: str) -> Value:
     return lambda bench: spread([sum(bench.cases[case].memory["penumbra"].values()) / MIB])
 
@@ -166,6 +171,9 @@ GOALS: tuple[Goal, ...] = (
     Goal("growth of control's CPU per feature: features 30 to 3,000", 1.1, "x", _feature),
     Goal("memory of all processes (PSS), no body analysed", 64, "MiB", _memory("mirror")),
     Goal("memory of all processes (PSS), all statistics", 90, "MiB", _memory("statistics")),
+    Goal(f"{CLIENTS}, beside that", 40, "MiB", _start(CLIENTS)),
+    Goal(FIRST, 0.7, "s", _start(FIRST)),
+    Goal(BACK, 0.3, "s", _start(BACK)),
 )
 
 
@@ -198,7 +206,7 @@ def verdict(goal: Goal, value: Spread) -> str:
 
 def amount(value: float, unit: str) -> str:
     """A number as tables show it."""
-    digits = {"x": 2, "us": 1}.get(unit, 0)
+    digits = {"x": 2, "us": 1, "s": 2}.get(unit, 0)
     return f"{value:.{digits}f} {unit}".rstrip()
 
 

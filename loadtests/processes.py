@@ -150,15 +150,21 @@ class NotReady(Exception):
     """A process did not come up; the message holds the end of its log."""
 
 
-def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, seconds: float = 15.0) -> None:
-    """Polls `ready` every 50 ms. Raises NotReady when `process` ends or the time is up."""
+def wait_until(
+    ready: Callable[[], bool],
+    process: subprocess.Popen[bytes],
+    log: Path,
+    seconds: float = 15.0,
+    every: float = 0.05,
+) -> None:
+    """Polls `ready` each `every` seconds. Raises NotReady when `process` ends or the time is up."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
         if ready():
             return
-        time.sleep(0.05)
+        time.sleep(every)
     tail = log.read_text(errors="replace")[-2000:]
     raise NotReady(f"{process.args!r} is not ready (exit code {process.poll()}); the end of its log:\n{tail}")
 

@@ -115,8 +115,8 @@ class Crowd(msgspec.Struct, frozen=True):
 
 class Bench(msgspec.Struct):
     """Everything. `busy`: cases again, beside a process that spins; `shadows` by peer and kind of shadow; `streaming`
-    and `crowd` by peer; `analysis` by method (CPU us of one exchange); `growth` by axis and value; `failed`: what gave
-    no figures, and why."""
+    and `crowd` by peer; `analysis` by method (CPU us of one exchange); `starts` by what waits (seconds, MiB); `growth`
+    by axis and value; `failed`: what gave no figures, and why."""
 
     facts: dict[str, str | int | float] = {}
     cases: dict[str, CaseResult] = {}
@@ -125,6 +125,7 @@ class Bench(msgspec.Struct):
     streaming: dict[str, list[Delays]] = {}
     crowd: dict[str, Crowd] = {}
     analysis: dict[str, Spread] = {}
+    starts: dict[str, Spread] = {}
     growth: dict[str, Samples] = {}
     failed: dict[str, str] = {}
 

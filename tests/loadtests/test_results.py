@@ -12,6 +12,7 @@ from loadtests.charts import draw
 from loadtests.goals import GOALS, beside_a_neighbour, measured, missing, noise, verdict
 from loadtests.results import Bench, CaseResult, Crowd, Delays, Load, Sample, Spread
 from loadtests.shadows import CALLS, CANARIES, KEPT
+from loadtests.starts import BACK, CLIENTS, FIRST
 
 MIB = 1024 * 1024
 
@@ -71,6 +72,7 @@ def bench() -> Bench:
             "penumbra": [Delays(160.0, 1.0, 9)],
         },
         analysis={ONE_RECORD: Spread(5.0, 4.0, 6.0)},
+        starts={FIRST: Spread(0.6, 0.5, 0.9), BACK: Spread(0.31, 0.3, 0.4), CLIENTS: Spread(38.0, 38.0, 38.0)},
         crowd={"penumbra": Crowd(1000, 1, 2, Delays(100.0, 900.0, 9), 70 * MIB, 90 * MIB)},
         growth={
             "routes": {"1": [sample(worker=20.0)], "1000": [sample(worker=21.0)]},
@@ -94,6 +96,8 @@ def test_every_goal_is_measured_by_a_whole_benchmark(bench: Bench) -> None:
     assert found["growth of CPU per request: routes 1 to 1,000"] == (1.05, "reached")
     assert found["growth of CPU per request: versions 2 to 20"] == (1.2, "missed")
     assert found["growth of control's CPU per feature: features 30 to 3,000"] == (0.5, "reached")
+    assert [found[what] for what in (FIRST, BACK)] == [(0.6, "reached"), (0.31, "missed")]
+    assert found["memory of 10,000 idle clients, beside that"] == (38.0, "reached")
     assert found["memory of all processes (PSS), all statistics"] == (90.0, "reached")
     assert found["memory of all processes (PSS), no body analysed"] == (90.0, "missed")
 
