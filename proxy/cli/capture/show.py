@@ -29,8 +29,10 @@ def _as_tables(said: Mapping[str, Any], noted: Sequence[str]) -> None:
     put(table(None, ("file", "lines", "seal", "sha256"), rows))
     print(
         f"\n{counted(said['exchanges'], 'exchange')} of {counted(said['legs'], 'leg')}, "
-        f"{counted(said['labels'], 'label')}, from {_when(said['first'])} to {_when(said['last'])}\n"
+        f"{counted(said['labels'], 'label')}{_between(said['first'], said['last'])}\n"
     )
+    if not said["exchanges"]:
+        return
     put(table(None, ("route", "version", "role", "code", "legs"), [each.values() for each in said["arms"]]))
     print()
     strata = [(each["stratum"], each["exchanges"], f"{each['weight']:,.0f}") for each in said["strata"]]
@@ -49,6 +51,10 @@ def _sentences(said: Mapping[str, Any]) -> list[str]:
     lines += [f"redacted in {n:,} legs: {pointer}" for pointer, n in said["redacted"].items()]
     lines += [f"{n:,} withheld by redaction, {what}" for what, n in said["withheld"].items()]
     return lines
+
+
+def _between(first: float, last: float) -> str:
+    return f", from {_when(first)} to {_when(last)}" if last else ""
 
 
 def _when(at: float) -> str:

@@ -39,6 +39,9 @@ MAX_LINE = 64 * 1024 * 1024
 _YAML = re.compile(rb"(?:#.*|---.*|%.*|[A-Za-z_][A-Za-z0-9_-]*:(?:[ \t].*)?)\r?")
 """What YAML begins with."""
 
+_PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip"}
+"""What files begin with that are packed."""
+
 MAX_HEADERS = 100
 """Different headers of a file that are kept, the first; one that begins a thousand times says the same a thousand
 times."""
@@ -131,7 +134,7 @@ def _is_cut(line: bytes, path: Path, number: int) -> bool:
         unended = not line.endswith(b"}") or "truncated" in str(error)
         if (begun and unended) or not line.strip(b"\0"):
             return True
-        raise UnreadableLineError(f"{path}, line {number}: {error}") from error
+        raise UnreadableLineError(f"{path}, line {number}: {_foreign(line) or error}") from error
     return False
 
 
@@ -140,9 +143,16 @@ def _refuse_foreign(line: bytes, path: Path, number: int) -> None:
     try:
         parsed(line)
     except msgspec.MsgspecError as error:
-        yaml = "this is YAML, as a configuration is, and no capture"
-        what = yaml if _YAML.fullmatch(line) else f"no line of a capture: {error}"
+        what = _foreign(line) or f"no line of a capture: {error}"
         raise UnreadableLineError(f"{path}, line {number}: {what}") from error
+
+
+def _foreign(line: bytes) -> str:
+    """What a file is by its first line; "": nobody knows."""
+    for magic, form in _PACKED.items():
+        if line.startswith(magic):
+            return f"this is packed by {form}, and no capture: unpack it first"
+    return "this is YAML, as a configuration is, and no capture" if _YAML.fullmatch(line) else ""
 
 
 class CaptureFiles:

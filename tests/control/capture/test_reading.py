@@ -60,7 +60,7 @@ def test_a_file_that_lost_its_middle_is_refused(folder: Path, at: int, count: in
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"\x1f\x8b\x08\x00" + bytes(50), "line 1: "),
+        (b"\x1f\x8b\x08\x00" + bytes(50), "line 1: this is packed by gzip, and no capture: unpack it first"),
         (b"time,route\n1,2\n", "line 1: no line of a capture"),
         (b'{"a": 1}\n', "line 1: no line of a capture"),
         (b"\n# ours\nlisten: 127.0.0.1:8080\n", "line 2: this is YAML, as a configuration is, and no capture"),
