@@ -23,6 +23,11 @@ MAX_LINE = 1 << 20
 """Bytes of a beginning in which the first line ends, where a file is one of lines."""
 
 LINES = "lines of JSON, as a capture has them"
+DOCUMENTS = {
+    "_type": "an in-toto statement, as a package is",
+    "payloadType": "a signed document, as a package is",
+    "verdict": "a report of a replay",
+}
 CONFIGURATION = "a configuration: YAML, or one object of JSON"
 
 MAX_BYTES = 4 * MAX_CHARACTERS
@@ -45,9 +50,22 @@ def text_of(path: str | os.PathLike[str], *, again: bool = False) -> str:
         raise _refused(f"{name}: {error.found}", allowed) from error
     except OSError as error:
         raise _refused(f"{name}: {error.strerror}", "a readable file") from error
-    if _has_lines_of_json(body):
-        raise _refused(f"{name}: {LINES}", CONFIGURATION)
+    if found := _document(body):
+        raise _refused(f"{name}: {found}", CONFIGURATION)
     return _decoded(body)
+
+
+def _document(body: bytes) -> str:
+    """What else of this program a text is, by a key that no configuration has; "": none."""
+    if not body.lstrip().startswith(b"{"):
+        return ""
+    if _has_lines_of_json(body):
+        return LINES
+    try:
+        keys = json.loads(body)
+    except ValueError:
+        return ""
+    return next((what for key, what in DOCUMENTS.items() if key in keys), "")
 
 
 def _has_lines_of_json(body: bytes) -> bool:

@@ -101,4 +101,4 @@ def test_show_without_such_a_release(tmp_path: Path, config: Path) -> None:
 
 def test_a_file_that_is_not_there(config: Path) -> None:
     result = CliRunner().invoke(app, ["audit", "verify", str(config)])
-    assert (result.exit_code, "cannot be used" in result.output) == (1, True)
+    assert (result.exit_code, "no such file" in result.output) == (1, True)

@@ -75,3 +75,16 @@ def test_a_capture_in_place_of_a_configuration_is_called_what_it_is(tmp_path: Pa
     for text in ('{"listen": "127.0.0.1:1"}\n', '{"a": 1,\n{"b": 2}}\n', "{listen: a}\n{b}\n"):
         path.write_text(text)
         assert text_of(path) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"_type": "https://in-toto.io/Statement/v1"}', "an in-toto statement, as a package is"),
+        ('{"payloadType": "a", "payload": "b"}', "a signed document, as a package is"),
+        ('{"schema": 1, "verdict": "pass"}', "a report of a replay"),
+    ],
+)
+def test_other_documents_are_called_what_they_are(tmp_path: Path, text: str, found: str) -> None:
+    (tmp_path / "file").write_text(text)
+    assert problem(f"{tmp_path}/file") == (f"{tmp_path}/file: {found}", CONFIGURATION)

@@ -90,6 +90,8 @@ def refuse_irregular(path: str, write: bool) -> None:
     of a pipe. What is kept in memory cannot be read from elsewhere."""
     if path == ":memory:" and not write:
         raise StoreError("state is :memory:, nothing is kept that could be read")
+    if not (write or os.path.lexists(path)):
+        raise StoreError(f"{path}: no such file; a sidecar makes it at its first start")
     for name in (path, *(path + ending for ending in BESIDE)):
         try:
             files.refuse_irregular(name)

@@ -194,7 +194,7 @@ def test_an_end_that_was_cut_off_is_said_and_the_gap_stays_visible(tmp_path: Pat
 def test_a_path_that_cannot_be_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="No such file"):
         Store(str(tmp_path / "no" / "p.db"))
-    with pytest.raises(StoreError, match="cannot be used"):
+    with pytest.raises(StoreError, match="no such file"):
         Store(str(tmp_path / "absent.db"), write=False)
 
 
@@ -252,6 +252,8 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path, write: bool)
             Store(str(path), write=write)
 
 
-def test_what_keeps_nothing_cannot_be_read_by_another() -> None:
+def test_what_keeps_nothing_cannot_be_read_by_another(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="state is :memory:, nothing is kept"):
         Store(":memory:", write=False)
+    with pytest.raises(StoreError, match=r"p\.db: no such file; a sidecar makes it"):
+        Store(str(tmp_path / "p.db"), write=False)
