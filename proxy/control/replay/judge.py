@@ -136,7 +136,8 @@ class ReplayJudge:
         first = exchange.first
         finished = first.finished
         self._see(exchange)
-        self.redacted += bool(exchange.redacted)
+        if first.redacted or (len(exchange.legs) > 1 and exchange.redacted):
+            self.redacted += 1
         legs = legs_of(replayed, self.trial.section.primary, self.trial.candidate)
         unread = is_unread(first)
         if first.extra:
