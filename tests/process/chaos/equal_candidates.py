@@ -1,8 +1,9 @@
 """Verdicts of `penumbra replay` on candidates of a known kind: `python -m tests.process.chaos.equal_candidates`.
 
-Each run is a program of its own. The recorded primary fails now and then, and so does the candidate, by chance of its
-own (`failures`); it disagrees with probability `differing`. Within the limit a `fail` is a false alarm; beyond it, the
-requests until `fail` are the delay.
+Each run is a program of its own, two at a time. `--one-process` makes all of them in this one, one after the other,
+through the code of the command and to a server in a thread beside it: of a short run, most is the start of the program.
+The recorded primary fails now and then, and so does the candidate, by chance of its own (`failures`); it disagrees with
+probability `differing`. Within the limit a `fail` is a false alarm; beyond it, the requests until `fail` are the delay.
 """
 
 from __future__ import annotations
@@ -12,15 +13,24 @@ import json
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from queue import Queue
 from random import Random
 from statistics import median
+from threading import Thread
 from typing import Annotated
 
 import typer
 
+from proxy.cli.replay.command import ReplayOptions, replayed
+from proxy.cli.replay.run import Bounds
+from proxy.config.load import load
 from proxy.control.capture.format import line_of
 from tests.support.replayed import answer, leg, other, request, serving, whole
+
+Verdicts = list[tuple[str, int]]
 
 CONFIG = """
 listen: 127.0.0.1:0
@@ -79,28 +89,52 @@ async def one(folder: Path, records: Path, port: int, everything: bool) -> tuple
     return report["verdict"], max(line["n"] for line in report["lines"])
 
 
-async def verdicts(
-    runs: int,
-    requests: int,
-    differing: float,
-    failures: float,
-    limit: float,
-    alarm: float,
-    seed: int,
-    everything: bool,
-) -> list[tuple[str, int]]:
-    """Those of so many runs, two at a time."""
+async def verdicts(folder: Path, records: Path, candidates: Iterable[Candidate], everything: bool) -> Verdicts:
+    """Those of one run for each candidate, two at a time."""
     turns = asyncio.Semaphore(2)
-    with tempfile.TemporaryDirectory(prefix="penumbra-equal-") as home:
-        folder = Path(home)
-        (folder / "penumbra.yaml").write_text(CONFIG.replace("LIMIT", str(limit)).replace("ALARM", str(alarm)))
-        records = captured(folder, requests, failures, Random(seed))
 
-        async def run(number: int) -> tuple[str, int]:
-            async with turns, serving(Candidate(differing, failures, seed + number).says) as (port, _):
-                return await one(folder, records, port, everything)
+    async def run(candidate: Candidate) -> tuple[str, int]:
+        async with turns, serving(candidate.says) as (port, _):
+            return await one(folder, records, port, everything)
 
-        return await asyncio.gather(*(run(number) for number in range(runs)))
+    return await asyncio.gather(*map(run, candidates))
+
+
+@contextmanager
+def served(says: Callable[[int, bytes], bytes | None]) -> Iterator[int]:
+    """A server in a thread of its own: its port."""
+    loop, ready = asyncio.new_event_loop(), Queue[int]()
+    over = asyncio.Event()
+
+    async def serve() -> None:
+        async with serving(says) as (port, _):
+            ready.put(port)
+            await over.wait()
+
+    thread = Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    try:
+        yield ready.get()
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
+        loop.close()
+
+
+def one_here(folder: Path, records: Path, port: int, everything: bool) -> tuple[str, int]:
+    """As `one`, in this process."""
+    options = ReplayOptions("cancer", f"http://127.0.0.1:{port}", bounds=Bounds(8, everything=everything))
+    report = replayed(load(folder / "penumbra.yaml", packages=False), [records], options)
+    return report.verdict, max(line.n for line in report.lines)
+
+
+def verdicts_here(folder: Path, records: Path, candidates: Iterable[Candidate], everything: bool) -> Verdicts:
+    """Those of one run for each candidate, one after the other."""
+    found = []
+    for candidate in candidates:
+        with served(candidate.says) as port:
+            found.append(one_here(folder, records, port, everything))
+    return found
 
 
 def main(
@@ -112,9 +146,18 @@ def main(
     alarm: Annotated[float, typer.Option(help="false_alarm")] = 0.01,
     seed: Annotated[int, typer.Option()] = 1,
     everything: Annotated[bool, typer.Option("--all", help="go on after a pass")] = False,
+    here: Annotated[bool, typer.Option("--one-process", help="all runs in this process")] = False,
 ) -> None:
     """Says how many failed, and after how many requests."""
-    found = asyncio.run(verdicts(runs, requests, differing, failures, limit, alarm, seed, everything))
+    candidates = (Candidate(differing, failures, seed + number) for number in range(runs))
+    with tempfile.TemporaryDirectory(prefix="penumbra-equal-") as home:
+        folder = Path(home)
+        (folder / "penumbra.yaml").write_text(CONFIG.replace("LIMIT", str(limit)).replace("ALARM", str(alarm)))
+        records = captured(folder, requests, failures, Random(seed))
+        if here:
+            found = verdicts_here(folder, records, candidates, everything)
+        else:
+            found = asyncio.run(verdicts(folder, records, candidates, everything))
     counted = Counter(verdict for verdict, _ in found)
     delays = sorted(n for verdict, n in found if verdict == "fail")
     late = f"; requests until fail: median {median(delays):g}, p90 {delays[int(0.9 * len(delays))]}" if delays else ""
