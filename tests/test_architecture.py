@@ -407,7 +407,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "audit_commands": {"access", "arguments", "audit", "exit_codes", "story_facts", "story_file"},
         "top": {"access", "client", "exit_codes"},
         "top_commands": {"access", "acting", "top"},
-        "package": set(),
+        "package": {"wording"},
         "backtest": {"exit_codes", "render", "wording"},
         "replay": {"backtest", "exit_codes", "render", "report", "wording"},
         "capture": {"arguments", "exit_codes", "render", "wording"},

@@ -263,18 +263,19 @@ def package(
     ] = None,
 ) -> None:
     """Writes what VERSION of CONFIG is as an in-toto statement: endpoint or image, lineage, files by hash, replays."""
-    from proxy.cli.package import Parts, UnusablePart, packaged
+    from proxy.cli.package import Parts, UnusablePart, described, packaged
 
     said = _lineage(lineage or ())
     named = [_named(each, "--file", "ROLE=PATH") for each in file or ()]
     at = int(time()) if created is None else created
     try:
         settings = checked(config, packages=False)
-        files.put(output, packaged(settings, version, Parts(image, said, named, report or (), sign, at)))
+        document = packaged(settings, version, Parts(image, said, named, report or (), sign, at))
+        files.put(output, document)
     except (UnusablePart, OSError) as error:
         print(file_fault(error) if isinstance(error, OSError) else error, file=sys.stderr)
         raise typer.Exit(EXIT_NO) from None
-    print(f"{output}: package of {version}")
+    print(f"{output}: {described(document)}")
 
 
 def _lineage(named: Sequence[str]) -> dict[str, str]:

@@ -15,12 +15,13 @@ from msgspec.structs import asdict
 
 import proxy
 from proxy import files
+from proxy.cli.wording import counted
 from proxy.config.pem import NotPemError, private_key
 from proxy.contracts import replay
 from proxy.contracts.package import Material, PackagedReplay
 from proxy.contracts.replay import ReplayReport, UnreadableReportError
 from proxy.contracts.settings import Lineage, Settings
-from proxy.release.package import Predicate, enveloped, statement_of
+from proxy.release.package import Predicate, enveloped, read, statement_of
 
 MAX_REPORT_BYTES = 64 * 1024 * 1024
 MAX_KEY_BYTES = 64 * 1024
@@ -75,6 +76,13 @@ def packaged(settings: Settings, version: str, parts: Parts) -> bytes:
     statement = msgspec.json.encode(statement_of(predicate))
     document = statement if parts.sign is None else msgspec.json.encode(enveloped(statement, _signer(parts.sign)))
     return msgspec.json.format(document, indent=2) + b"\n"
+
+
+def described(document: bytes) -> str:
+    """What is in a package, as far as somebody has to know who has just made it."""
+    said = read(document)[0].predicate
+    verdicts = ", ".join(f"{each.verdict} on {each.route}" for each in said.replays) or "none, as --report names them"
+    return f"package of {said.version}, with {counted(len(said.materials), 'file')} by hash; replays: {verdicts}"
 
 
 def _materials(

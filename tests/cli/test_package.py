@@ -86,6 +86,13 @@ def test_it_says_what_the_version_is() -> None:
     assert (replayed["route"], replayed["verdict"], replayed["requests"]) == ("cancer", "pass", 113)
 
 
+def test_who_makes_one_is_told_whether_its_replays_passed() -> None:
+    """A package is made of a version that failed, too: the release is what it keeps from beginning."""
+    assert "package of v2, with 2 files by hash; replays: none, as --report names them" in run()
+    report(verdict="fail", lines=failed().lines)
+    assert "replays: fail on cancer" in run("--report", "report.json")
+
+
 def test_the_same_files_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     made()
     first = Path("package.json").read_bytes()
