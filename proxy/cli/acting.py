@@ -22,6 +22,7 @@ from proxy.cli.access import Access, at_a_terminal
 from proxy.cli.client import ask, tried
 from proxy.cli.exit_codes import EXIT_NOT_IN_FORCE
 from proxy.cli.render import show
+from proxy.contracts.durations import in_units
 
 METHODS = {"split": "PUT", "shadows": "PUT"}
 """Methods of changes; POST for all others."""
@@ -133,7 +134,7 @@ def in_force_in_words(told: Mapping[str, Any] | None) -> str:
     counts = ((told[who], who) for who in ("workers", "sidecars") if told.get(who))
     parts = [f"{there} of {of} {who}" for (there, of), who in counts]
     seconds = told.get("seconds")
-    parts += [f"{seconds:.2g} s"] if seconds is not None else []
+    parts += [in_units(seconds)] if seconds is not None else []
     return f"{'in force' if told['everywhere'] else 'not in force everywhere yet:'} on {', '.join(parts)}"
 
 

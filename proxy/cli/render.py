@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from proxy.cli.wording import counted
+from proxy.contracts.durations import in_units
 from proxy.contracts.settings import Problem
 
 
@@ -56,7 +57,7 @@ def show_fleet(fleet: Mapping[str, Any]) -> None:
     columns = ("member", "", "last report", "follows", "differs in", "version")
     rows = (
         (
-            *(m["instance"], "judge" if m["instance"] == fleet["judge"] else "", f"{m['report_seconds_ago']:g} s"),
+            *(m["instance"], "judge" if m["instance"] == fleet["judge"] else "", in_units(m["report_seconds_ago"])),
             *(_follows(m), ", ".join(m["differs"]), m["version"]),
         )
         for m in fleet["members"]
@@ -66,7 +67,7 @@ def show_fleet(fleet: Mapping[str, Any]) -> None:
 
 def _stands(fleet: Mapping[str, Any]) -> str:
     heard = fleet["heard_seconds_ago"]
-    silent = "the store never answered" if heard is None else f"the store answered {heard:g} s ago"
+    silent = "the store never answered" if heard is None else f"the store answered {in_units(heard)} ago"
     if fleet["apart"]:
         return f"apart from it, all traffic to the primaries; {silent}"
     if fleet["lost"]:

@@ -11,6 +11,7 @@ from math import inf
 
 from msgspec import Struct
 
+from proxy.contracts.durations import in_units
 from proxy.contracts.settings import RouteSettings, Settings
 
 SHORTEST_BALANCER = 60.0
@@ -28,7 +29,7 @@ class Rule(Struct, frozen=True):
     large: Callable[[Settings, RouteSettings], float]
     """What it has to reach."""
     sentence: str
-    """What happens otherwise; `{small}` and `{large}` are seconds."""
+    """What happens otherwise; `{small}` and `{large}` are lengths of time, in units."""
     of_route: bool = True
     strictly: bool = False
     """Whether it has to be larger."""
@@ -57,8 +58,8 @@ RULES = (
         "client.keep_alive",
         lambda settings, route: settings.client.keep_alive,
         lambda settings, route: SHORTEST_BALANCER,
-        "connections of clients end after {small:g} s, and no common load balancer lets go of its own before "
-        "{large:g} s: it will send requests into closed ones; docs/load-balancers.md has their times",
+        "connections of clients end after {small}, and no common load balancer lets go of its own before "
+        "{large}: it will send requests into closed ones; docs/load-balancers.md has their times",
         of_route=False,
         strictly=True,
     ),
@@ -67,8 +68,8 @@ RULES = (
         "hang",
         lambda settings, route: settings.lease,
         lambda settings, route: settings.hang,
-        "when control hangs, all traffic goes to the primaries after {small:g} s (lease), and control is started again "
-        "only after {large:g} s",
+        "when control hangs, all traffic goes to the primaries after {small} (lease), and control is started again "
+        "only after {large}",
         of_route=False,
     ),
     Rule(
@@ -76,7 +77,7 @@ RULES = (
         "timeouts.response",
         lambda settings, route: settings.drain,
         lambda settings, route: route.timeouts.response,
-        "an answer may take {large:g} s to begin, and at the end of this program it is cut off after {small:g} s: "
+        "an answer may take {large} to begin, and at the end of this program it is cut off after {small}: "
         "raise drain, and the pod's terminationGracePeriodSeconds",
     ),
     Rule(
@@ -84,7 +85,7 @@ RULES = (
         "timeouts.response",
         lambda settings, route: settings.pairing if _copied(route) else inf,
         lambda settings, route: route.timeouts.response,
-        "a copy may take {large:g} s to begin its answer, and the one to compare it with waits {small:g} s: raise "
+        "a copy may take {large} to begin its answer, and the one to compare it with waits {small}: raise "
         "pair_wait, else slow answers are lost to comparisons",
     ),
     Rule(
@@ -92,14 +93,14 @@ RULES = (
         "timeouts.total",
         lambda settings, route: _total(route),
         lambda settings, route: route.timeouts.response,
-        "the whole exchange has {small:g} s, so that timeouts.response, {large:g} s, never ends anything",
+        "the whole exchange has {small}, so that timeouts.response, {large}, never ends anything",
     ),
     Rule(
         "total_rescue",
         "rescue.after",
         lambda settings, route: _total(route),
         lambda settings, route: _after(route) if _after(route) < inf else 0.0,
-        "the whole exchange has {small:g} s (timeouts.total), so that no rescue begins after {large:g} s",
+        "the whole exchange has {small} (timeouts.total), so that no rescue begins after {large}",
         strictly=True,
     ),
     Rule(
@@ -107,21 +108,21 @@ RULES = (
         "timeouts.connect",
         lambda settings, route: route.timeouts.response,
         lambda settings, route: route.timeouts.connect,
-        "the wait for a connection counts for timeouts.response, {small:g} s, which ends it before {large:g} s",
+        "the wait for a connection counts for timeouts.response, {small}, which ends it before {large}",
     ),
     Rule(
         "rescue_connect",
         "timeouts.connect",
         lambda settings, route: _after(route),
         lambda settings, route: route.timeouts.connect,
-        "a canary is late after {small:g} s (rescue.after), so that its connection never has {large:g} s",
+        "a canary is late after {small} (rescue.after), so that its connection never has {large}",
     ),
     Rule(
         "age_idle",
         "timeouts.connection_idle",
         lambda settings, route: route.timeouts.connection_age * 1.1,
         lambda settings, route: route.timeouts.connection_idle,
-        "no connection is older than {small:g} s (timeouts.connection_age), so none is idle for {large:g} s",
+        "no connection is older than {small} (timeouts.connection_age), so none is idle for {large}",
     ),
 )
 """All of them. Bounds that are parts of others (`mirror_body` of `body`), `rescue.after` of `response`, are refused."""
@@ -132,6 +133,6 @@ def contradictions(settings: Settings) -> Iterator[str]:
     for rule in RULES:
         for route in settings.routes if rule.of_route else settings.routes[:1]:
             if rule.broken(settings, route):
-                small, large = rule.small(settings, route), rule.large(settings, route)
+                small, large = in_units(rule.small(settings, route)), in_units(rule.large(settings, route))
                 place = f"routes.{route.name}.{rule.path}" if rule.of_route else rule.path
                 yield f"{place}: {rule.sentence.format(small=small, large=large)}"

@@ -23,6 +23,7 @@ import aiohttp
 from proxy import __version__, files
 from proxy.contracts.bounds import MAX_SENTENCE, clipped
 from proxy.contracts.comparers import Judge
+from proxy.contracts.durations import in_units
 from proxy.contracts.tls import ClientTls
 from proxy.contracts.tls_roles import judge_role
 from proxy.stats.agreement.questions import Question
@@ -163,7 +164,7 @@ class JudgeCaller:
         except NoScore as error:
             outcome, fault = error.outcome, str(error)
         except TimeoutError:
-            outcome, fault = "timeout", f"no answer in {CALL_SECONDS:g} s"
+            outcome, fault = "timeout", f"no answer in {in_units(CALL_SECONDS)}"
         except (aiohttp.ClientError, TlsError, OSError, ValueError) as error:
             outcome, fault = "unreachable", told(error)
         except asyncio.CancelledError:

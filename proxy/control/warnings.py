@@ -14,6 +14,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from proxy.contracts.durations import in_units
 from proxy.contracts.notices import Notice, notices
 from proxy.contracts.settings import Settings
 from proxy.control.identities import IdentityFaults
@@ -151,4 +152,4 @@ def _fault(shadow: Shadow, owed: int, dropped: Mapping[tuple[str, str, str], int
         return ""
     named = ", ".join(f"{reason} {n:,}" for reason, n in sorted(reasons.items(), key=lambda pair: -pair[1]))
     part = "gets nothing" if lost >= owed else f"gets {1 - lost / owed:.0%} of its copies"
-    return f"shadow {shadow[1]} {part}: of {owed:,} in {SPAN_SECONDS:g} s these were dropped: {named}"
+    return f"shadow {shadow[1]} {part}: of {owed:,} in {in_units(SPAN_SECONDS)} these were dropped: {named}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import exp, isfinite, isinf, isnan, log, sqrt
 
+from proxy.contracts.durations import in_units
 from proxy.contracts.evidence import Evidence, Reference
 from proxy.contracts.metrics import METRICS, MetricSource
 from proxy.contracts.release import Outcome
@@ -55,7 +56,7 @@ def sentence(
     - `why`: what else decided
     - `by_noise`: whether only the primary's disagreement with itself speaks for the candidate
     """
-    told = f"{_found(bound, e, value, outcome, by_noise)} ({', '.join(_parts(bound[1], e, value, n))})"
+    told = f"{_found(bound, e, value, outcome, by_noise)} ({', '.join(_parts(*bound[:2], e, value, n))})"
     return told + "".join(f": {each}" for each in (why, _by_share(bound, e, value, outcome)) if each)
 
 
@@ -96,17 +97,18 @@ def odds(log_evidence: float) -> str:
     return f"{value:,.0f}" if value >= 100.0 else f"{value:.2g}"
 
 
-def _parts(name: str, e: Evidence, value: float | None, n: int) -> list[str]:
+def _parts(metric: str, name: str, e: Evidence, value: float | None, n: int) -> list[str]:
     parts = [f"n={e.n:,}" + (f" of {n:,}, since the evidence began" if e.n < n else ""), f"lost={e.lost:,}"]
     if n < ALL_ANALYSED * e.answers:
         parts += [f"{n:,} of {e.answers:,} answers analysed"]
     if name in AGAINST_PRIMARY and value is not None:
         whose = " of the baseline" if e.against == "baseline" else ""
-        parts += [f"{_number(e.value)} against {_number(e.reference)} of {e.n_reference:,}{whose}"]
+        unit = METRICS[metric].unit
+        parts += [f"{_number(e.value, unit)} against {_number(e.reference, unit)} of {e.n_reference:,}{whose}"]
     if e.log_alone is not None:
         parts += [f"the primary differs from itself in {_number(e.reference)} of {e.n_reference:,}"]
     if e.n_shadow:
-        parts += [f"{_number(e.shadow)} of {e.n_shadow:,} copies before"]
+        parts += [f"{_number(e.shadow, METRICS[metric].unit)} of {e.n_shadow:,} copies before"]
     if e.dispersion > 1.0:
         parts += [f"φ={e.dispersion:.2f}"]
     return parts
@@ -117,21 +119,23 @@ def _found(bound: Bound, e: Evidence, value: float | None, outcome: Outcome, by_
     metric, name, limit = bound
     named = f"{metric}{_WORDS[name]}"
     if value is None:
-        times = f"limit {_number(limit)} times" if name == "max_ratio" else f"limit {_number(limit)}"
+        unit = METRICS[metric].unit
+        times = f"limit {_number(limit)} times" if name == "max_ratio" else f"limit {_number(limit, unit)}"
         if METRICS[metric].kind == "rate" and e.value == 0.0 == e.reference:
             theirs = counted(metric, e.reference, e.n_reference)
             return f"{metric}: {counted(metric, e.value, e.n)}, {theirs} at the {e.against}, {times}"
-        return f"{metric} {_number(e.value)} against {_number(e.reference)} at the {e.against}, {times}"
+        return f"{metric} {_number(e.value, unit)} against {_number(e.reference, unit)} at the {e.against}, {times}"
     too_much = beyond(name, value, limit)
+    held, most = (_number(each, unit_of(metric, name)) for each in (value, limit))
     if outcome == "pass" and too_much and by_noise:
-        return f"{named} {_number(value)} beside limit {_number(limit)}, no evidence of more than the primary's own"
+        return f"{named} {held} beside limit {most}, no evidence of more than the primary's own"
     if outcome == "pass" and too_much:
         side = "below" if name in LEAST else "above"
-        return f"{named} {_number(value)}, which is no evidence that it is {side} the limit {_number(limit)}"
+        return f"{named} {held}, which is no evidence that it is {side} the limit {most}"
     if outcome == "fail" and not too_much:
-        return f"{named} {_number(value)} beside limit {_number(limit)}, {_rests(metric, name, e.against)}"
+        return f"{named} {held} beside limit {most}, {_rests(metric, name, e.against)}"
     word = "min_gain" if name == "min_gain" else "limit"
-    return f"{named} {_number(value)} {_sign(value, limit)} {word} {_number(limit)}"
+    return f"{named} {held} {_sign(value, limit)} {word} {most}"
 
 
 _ELSEWHERE = "breached by requests of another time, or by copies"
@@ -154,12 +158,23 @@ def _sign(value: float, limit: float) -> str:
     return ">" if value > limit else "<"
 
 
-def _number(value: float | None) -> str:
+UNITLESS = frozenset({"max_ratio", "max_psi"})
+"""Limits that are times or a PSI, whatever the unit of what they limit."""
+
+
+def unit_of(metric: str, bound: str) -> str:
+    """The unit of what is held against a limit; "": it has none, or is not known."""
+    return METRICS[metric].unit if metric in METRICS and bound not in UNITLESS else ""
+
+
+def _number(value: float | None, unit: str = "") -> str:
     if value is None:
         return "nothing"
     if isnan(value):
         return "no number"
-    return f"{'minus ' * (value < 0)}infinite" if isinf(value) else f"{value:.3g}"
+    if isinf(value):
+        return f"{'minus ' * (value < 0)}infinite"
+    return in_units(value) if unit == "seconds" else f"{value:.3g}"
 
 
 def _by_share(bound: Bound, e: Evidence, value: float | None, outcome: Outcome) -> str:

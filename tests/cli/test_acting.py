@@ -78,7 +78,7 @@ def test_a_person_hears_the_effect_and_the_change_is_of_that_picture(
     assert api.calls[:2] == [("GET", "routes/r/effect", ""), ("POST", "routes/r/pause", '"e"')]
     said = capsys.readouterr().err
     assert said.startswith(f"{EFFECT['sentence']}.\n")
-    assert said.endswith("in force on 2 of 2 workers, 0.41 s\n")
+    assert said.endswith("in force on 2 of 2 workers, 410 ms\n")
 
 
 def test_who_says_no_has_changed_nothing(api: Api, person: list[bool]) -> None:
@@ -122,7 +122,7 @@ def test_an_older_control_does_as_it_is_told(api: Api) -> None:
 
 def test_whoever_waits_learns_by_the_exit_code(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
     act(wish=Wish(wait=30.0))
-    assert capsys.readouterr().err == "in force on 2 of 2 workers, 0.41 s\n"
+    assert capsys.readouterr().err == "in force on 2 of 2 workers, 410 ms\n"
     with pytest.raises(typer.Exit) as ended:
         act(wish=Wish(wait=0.0))
     assert ended.value.exit_code == EXIT_NOT_IN_FORCE

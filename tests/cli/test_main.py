@@ -55,6 +55,7 @@ class _Handler(BaseHTTPRequestHandler):
         status, value = self.server.answer
         answer = json.dumps(value).encode()
         self.send_response(status)
+        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
@@ -209,7 +210,7 @@ def test_a_release_that_a_file_describes(api: Api, tmp_path: Path) -> None:
 
 
 def test_a_refusal_is_a_sentence_and_an_exit_code(api: Api) -> None:
-    api.answer = 409, {"title": "Not possible now", "detail": "steady: nothing to resume"}
+    api.answer = 409, {"type": "/problems/x", "title": "Not possible now", "detail": "steady: nothing to resume"}
     result = penumbra("resume", "r", "--reason", "x", "--admin", api.address)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "Not possible now: steady: nothing to resume\n"

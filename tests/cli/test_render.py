@@ -122,8 +122,8 @@ FLEET: dict[str, Any] = {
 def test_a_fleet_stands_below_the_routes(capsys: pytest.CaptureFixture[str]) -> None:
     show_routes({"routes": [ROUTE], "fleet": FLEET})
     lines = capsys.readouterr().out.splitlines()[3:]
-    assert lines[0] == "fleet fraud, here a: 3 members, judge b, term 4, table 9; the store answered 0.4 s ago"
-    assert lines[2].split() == ["a", "0.2", "s", "the", "newest", "table", "1"]
+    assert lines[0] == "fleet fraud, here a: 3 members, judge b, term 4, table 9; the store answered 400 ms ago"
+    assert lines[2].split() == ["a", "200", "ms", "the", "newest", "table", "1"]
     assert lines[3].split() == ["b", "judge", "0", "s", "7", "looks", "behind", "r", "1"]
     assert lines[4].split() == ["c", "3.5", "s", "another", "term", "2"]
 
@@ -131,8 +131,8 @@ def test_a_fleet_stands_below_the_routes(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"lost": True, "apart": True}, "apart from it, all traffic to the primaries; the store answered 0.4 s ago"),
-        ({"lost": True}, "apart from it, the split is held; the store answered 0.4 s ago"),
+        ({"lost": True, "apart": True}, "apart from it, all traffic to the primaries; the store answered 400 ms ago"),
+        ({"lost": True}, "apart from it, the split is held; the store answered 400 ms ago"),
         ({"judge": None, "heard_seconds_ago": None}, "no judge; the store never answered"),
     ],
 )

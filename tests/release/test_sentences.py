@@ -47,7 +47,7 @@ WORLDS = [
     World(0.5, 0.0, slower=1.2, timed=True),
     World(0.5, 0.0, tail=3.0, timed=True),
 ]
-FIGURES = re.compile(r"^(\S+)(?: ratio| increase)? (\S+) ([<>=]) limit (\S+) \(")
+FIGURES = re.compile(r"^(\S+)(?: ratio| increase)? (\S+(?: \S+)*?) ([<>=]) limit (\S+(?: \S+)*?) \(")
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -134,9 +134,26 @@ def read(verdict: Verdict) -> None:
         assert above is ("no evidence" in said), said
         assert ("proved: " in said) is verdict.proved
     if found:
-        value = float("inf") if found[2] == "infinite" else float(found[2])
-        assert (value > float(found[4])) is (found[3] == ">") or value == pytest.approx(float(found[4]), rel=1e-2)
+        value, limit = number(found[2]), number(found[4])
+        assert (value > limit) is (found[3] == ">") or value == pytest.approx(limit, rel=1e-2)
     assert "undefined" not in said and "none against" not in said
+
+
+UNITS = {"d": 86400.0, "h": 3600.0, "min": 60.0, "s": 1.0, "ms": 1e-3, "µs": 1e-6}
+
+
+def number(told: str) -> float:
+    """A figure as it is told, lengths of time in units."""
+    parts = told.split()
+    if len(parts) == 1:
+        return float("inf") if told == "infinite" else float(told)
+    return sum(float(each) * UNITS[unit] for each, unit in zip(parts[::2], parts[1::2], strict=True))
+
+
+def test_lengths_of_time_are_told_in_units() -> None:
+    e = Evidence("latency_p99", "v2", 0.25, 0.2, 900, 900, limit="max")
+    (verdict,) = judge([e], Guard({"latency_p99": Limit(max=90.0)}), "v2")
+    assert verdict.sentence.startswith("latency_p99 250 ms < limit 1 min 30 s (")
 
 
 figures = st.one_of(st.none(), st.sampled_from([0.0, inf, -inf, nan]), st.floats(0.0, 1e6))

@@ -27,6 +27,7 @@ from proxy.cli.report.outputs import Outputs, write
 from proxy.cli.wording import file_fault
 from proxy.config.model_url import served_url
 from proxy.config.values import NAME, Refused
+from proxy.contracts.durations import in_units
 from proxy.contracts.release import Outcome
 from proxy.contracts.replay import Ending, ReplayReport, Run
 from proxy.contracts.settings import RouteSettings, Settings
@@ -150,7 +151,7 @@ async def _replayed(
     told = list(reader.repeated)
     if options.bounds.pace is not None and run.late > 1.0:
         at_once = f"with {options.bounds.concurrency} at once"
-        told.append(f"the recorded pace was not kept: at times {run.late:.1f} s behind, {at_once}")
+        told.append(f"the recorded pace was not kept: at times {in_units(run.late)} behind, {at_once}")
     return replace(report, run=replace(report.run or facts, notes=tuple(told)))
 
 

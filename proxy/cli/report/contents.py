@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from proxy.contracts.durations import in_units
 from proxy.contracts.metrics import METRICS
 from proxy.contracts.release import Verdict
 from proxy.contracts.replay import Agreement, DifferentAnswers, ReplayReport
@@ -261,7 +262,7 @@ def _run(report: ReplayReport) -> ReportTable:
     rows = (
         *(("note", note) for note in run.notes),
         ("began", time(run.began)),
-        ("took", f"{run.seconds:.3g} s, {run.cpu:.3g} s of CPU"),
+        ("took", f"{in_units(run.seconds)}, {in_units(run.cpu)} of CPU"),
         ("sent", f"{run.sent:,} requests"),
     )
     return ReportTable("The run", ("", ""), rows, timed=True)

@@ -24,6 +24,7 @@ from proxy.cli.top.documents import (
     UnreadableError,
     read,
 )
+from proxy.contracts.durations import in_units
 
 T = TypeVar("T")
 
@@ -83,7 +84,7 @@ class Looking:
             async with asyncio.timeout(LOOK_SECONDS):
                 return await self._look(wanted, only)
         except TimeoutError:
-            raise AwayError(f"it did not answer within {LOOK_SECONDS:.0f} s") from None
+            raise AwayError(f"it did not answer within {in_units(LOOK_SECONDS)}") from None
         except ForeignError as foreign:
             raise AwayError(foreign.told(self._access), True) from None
         except (aiohttp.ClientError, OSError) as error:

@@ -9,6 +9,7 @@ from proxy.cli.top import all_routes, figures, one_route
 from proxy.cli.top.documents import Seen
 from proxy.cli.top.keys import Key
 from proxy.cli.top.tables import Row, plain
+from proxy.contracts.durations import in_units
 
 FOOT_ALL = "q quit | up, down: choose | enter: open | r: look now"
 FOOT_ONE = "q quit | up, down: scroll | left: all routes | r: look now"
@@ -103,7 +104,7 @@ class Screen:
             return [head, *_trouble(picture, width)]
         since, why = self._away
         of = f"; these are of {figures.moment(picture.at, picture.at)}" if picture else ""
-        ago = f"{figures.moment(since, now)} UTC ({max(now - since, 0.0):.0f} s ago)"
+        ago = f"{figures.moment(since, now)} UTC ({in_units(float(max(round(now - since), 0)))} ago)"
         return [head, plain(f"no figures of the admin API since {ago}: {why}{of}", width, "bad")]
 
     def _body(self, width: int, height: int, blocks: bool) -> list[Row]:

@@ -24,6 +24,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from proxy.contracts.durations import in_units
 from proxy.control.fleet.bodies import Answer, Intent, encode
 from proxy.control.fleet.store import LEADERSHIP_SECONDS, NOWHERE, Heard
 
@@ -38,7 +39,7 @@ MAX_INTENTS = 64
 DIFFERS = "differs"
 """Kind of what the judge answers where its configuration is another one."""
 
-TOO_LATE = Answer("", "no-judge", f"no judge of the fleet was found within {ASKED_SECONDS:g} s: it was not made")
+TOO_LATE = Answer("", "no-judge", f"no judge of the fleet was found within {in_units(ASKED_SECONDS)}: it was not made")
 
 
 class UndecidedError(Exception):
@@ -174,7 +175,8 @@ class Intents:
         if not each.sent:
             del self._waiting[each.intent.id]
             return "nothing was asked for, and nothing has changed"
-        return f"nothing has changed yet, but a judge may have it: it is made within {LEADERSHIP_SECONDS:g} s, or never"
+        within = in_units(LEADERSHIP_SECONDS)
+        return f"nothing has changed yet, but a judge may have it: it is made within {within}, or never"
 
     def _note(self) -> None:
         rows = [each for each in self._waiting.values() if each.holds]

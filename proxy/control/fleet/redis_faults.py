@@ -16,6 +16,7 @@ from redis.exceptions import (
 )
 from redis.exceptions import TimeoutError as LateAnswerError
 
+from proxy.contracts.durations import in_units
 from proxy.control.fleet.address import StoreAddress
 from proxy.control.fleet.redis_connection import ANSWER_SECONDS, CALL_SECONDS
 from proxy.control.fleet.store import StoreUnfitError
@@ -68,7 +69,7 @@ def said(error: BaseException, address: StoreAddress, connecting: bool = False) 
     if isinstance(error, TimeoutError | LateAnswerError):
         limit = ANSWER_SECONDS if isinstance(error, LateAnswerError) else CALL_SECONDS
         hint = " (rediss:// expects TLS there)" if connecting and address.encrypted else ""
-        return f"no answer within {limit:g} s from {shown}{hint}"
+        return f"no answer within {in_units(limit)} from {shown}{hint}"
     text = str(error)
     for secret in filter(None, (address.password, str(address.sentinel.get("password") or ""))):
         text = text.replace(secret, "***")

@@ -14,6 +14,8 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from proxy.contracts.durations import in_units
+
 T = TypeVar("T")
 
 PATIENCE = 2.0
@@ -59,7 +61,7 @@ class DiskThread:
             async with asyncio.timeout(self._patience):
                 await answered.wait()
         except TimeoutError:
-            raise DiskHangsError(f"the disk does not answer within {self._patience:g} s") from None
+            raise DiskHangsError(f"the disk does not answer within {in_units(self._patience)}") from None
         return future.result()
 
     def _work(self) -> None:

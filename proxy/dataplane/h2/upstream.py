@@ -17,6 +17,7 @@ from math import inf
 from time import monotonic
 from typing import Final
 
+from proxy.contracts.durations import in_units
 from proxy.contracts.message import RequestHead
 from proxy.contracts.table import Version
 from proxy.dataplane.endpoints import ANYWHERE, ServerEndpoint
@@ -135,7 +136,7 @@ class Http2Upstream(LendingConnection, Connection):
         elif what == DEAD:
             self._going, self.now = True, now
             what_is = "the server has read nothing" if self.blocked else "nothing was heard of the server"
-            self._end_all("reset", f"{what_is} for {now - self._silence.since:.0f} s")
+            self._end_all("reset", f"{what_is} for {in_units(float(round(now - self._silence.since)))}")
             self.transport.abort()
 
     def _heard(self, now: float) -> float:

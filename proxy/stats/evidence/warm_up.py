@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from proxy.contracts.durations import in_units
 from proxy.stats.evidence.assignment_share import AssignedArm
 from proxy.stats.state import Stateful
 
@@ -47,5 +48,5 @@ class WarmUp(Stateful):
     @property
     def note(self) -> str:
         """The sentence in place of a verdict."""
-        until = f"{self._asked} requests and {MIN_WARM_UP_SECONDS:g} s"
+        until = f"{self._asked} requests and {in_units(MIN_WARM_UP_SECONDS)}"
         return f"warming up: not judged before {until} ({self._legs} so far)"
