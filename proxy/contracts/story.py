@@ -114,6 +114,8 @@ class FleetStory(Struct):
     counts: StoryCounts
     releasing: bool = False
     over: bool = False
+    plan: str = ""
+    """As `StoryFacts` has it."""
 
 
 class StoryFacts(Struct):
@@ -147,6 +149,8 @@ class StoryFacts(Struct):
     """The counts of all sidecars, as the fleet's judge told of them last; None: in no fleet, or before it did."""
     every: float = 5.0
     """Seconds between moments; doubled whenever there are too many."""
+    plan: str = ""
+    """Of which plan it tells (`transitions.plan_mark`); "": it was begun by an earlier version, which did not say."""
 
     @property
     def bad(self) -> int:

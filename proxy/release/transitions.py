@@ -8,7 +8,9 @@ state that was passed in is never changed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -32,6 +34,22 @@ def effective(state: RouteState) -> Phase:
 def releasing(state: RouteState) -> bool:
     """Whether a release is on its way (paused or not)."""
     return effective(state) in RELEASING and state.release is not None
+
+
+BY_HAND = "by hand"
+
+
+def plan_mark(state: RouteState) -> str:
+    """What tells the plan that is under way from any other one: a digest, or `BY_HAND` where there is none."""
+    if not releasing(state):
+        return BY_HAND
+    return blake2b(msgspec.json.encode(state.release), digest_size=8).hexdigest()
+
+
+def goes_on(plan: str, state: RouteState) -> bool:
+    """Whether what began under `plan` ("": not known) is what is under way: another plan is another release, as the
+    audit says; what is gone on with by hand is none."""
+    return plan in ("", plan_mark(state)) or not releasing(state)
 
 
 def stage_of(state: RouteState) -> Stage | None:

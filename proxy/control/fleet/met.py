@@ -34,10 +34,13 @@ class FleetStories:
             versions, releasing = route.situation.candidates, transitions.releasing(route.state)
             known = self.told.get(name)
             goes_on = known is not None and not known.over and set(versions) <= set(known.candidates)
-            if versions and not (goes_on and known is not None and known.releasing >= releasing):
-                self.told[name] = FleetStory(versions, StoryCounts(now, [], 0, {}, None, None), releasing)
+            same = known is not None and known.releasing >= releasing and transitions.goes_on(known.plan, route.state)
+            if versions and not (goes_on and same):
+                plan = transitions.plan_mark(route.state)
+                self.told[name] = FleetStory(versions, StoryCounts(now, [], 0, {}, None, None), releasing, plan=plan)
             elif known is not None:
                 known.over, known.releasing = not versions, releasing
+                known.plan = known.plan or transitions.plan_mark(route.state)
         return self
 
     def count(self, look: Look, now: float) -> None:

@@ -114,23 +114,25 @@ class Chronicle:
             before = self._states.get(name)
             if control.state is not before:
                 self._states[name] = control.state
-                self._enter(control, before, at)
+                self._enter(control, at)
 
-    def _enter(self, control: RouteControl, before: RouteState | None, at: float) -> None:
+    def _enter(self, control: RouteControl, at: float) -> None:
         state, name = control.state, control.state.route
         versions, own = transitions.candidates(state), self._open.get(name)
-        anew = before is not None and transitions.releasing(state) and not _same_release(before, state)
         going = own is not None and own.ended is None
+        anew = own is not None and not transitions.goes_on(own.plan, state)
         if own is not None and going and (anew or not versions or not set(versions) <= set(own.candidates)):
             own.ended = at
             self._note_examples(own)
             self._write(name)
             going = False
         if versions and not going:
-            self._open[name] = StoryFacts(name, versions, at, sticky=control.section.sticky is not None)
+            sticky, plan = control.section.sticky is not None, transitions.plan_mark(state)
+            self._open[name] = StoryFacts(name, versions, at, sticky=sticky, plan=plan)
             self._last.pop(name, None)
             self._write(name)
-        if name in self._open:
+        if (told := self._open.get(name)) is not None:
+            told.plan = told.plan or transitions.plan_mark(state)
             self._dirty.add(name)
             self._due = 0.0
 
@@ -248,11 +250,6 @@ class Chronicle:
     def _write(self, name: str) -> None:
         if self.archive.put(self._open[name]):
             self._dirty.discard(name)
-
-
-def _same_release(before: RouteState, state: RouteState) -> bool:
-    """Whether what is on its way was so before: another plan is another release, as the audit says."""
-    return transitions.releasing(before) and before.release == state.release
 
 
 def line_of(verdict: Verdict) -> MomentLine:

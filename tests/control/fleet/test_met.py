@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from proxy.contracts.record import ArmTick, Tick
 from proxy.control.fleet.met import FleetStories
@@ -10,7 +11,7 @@ from proxy.release import transitions
 from proxy.stats.counts.content import ContentCounts
 from proxy.stats.look import Look, RouteLook
 from proxy.stats.snapshot import SnapshotError
-from tests.control.houses import House, arm, section, settings
+from tests.control.houses import GUARD, House, arm, canary_release, section, settings
 
 
 def look(*arms: ArmTick, rescued: int = 0, invalid: int = 0) -> Look:
@@ -49,3 +50,15 @@ def test_they_outlive_their_judge_with_its_evidence() -> None:
     assert others.told == stories.told and stories.counted("elsewhere") == b""
     with pytest.raises(SnapshotError):
         others.recall("cancer", b"damage")
+
+
+def test_another_plan_is_another_story_of_the_fleet_too() -> None:
+    house, stories = House(settings(section(release=canary_release()))), FleetStories()
+    stories.follow(house.engine.routes, 100.0)
+    stories.count(look(arm("v2", "canary", 10, 4)), 101.0)
+    plan = canary_release(guard=replace(GUARD, false_alarm=0.01))
+    assert house.engine.reload(lambda: settings(section(release=plan)), house.now)
+    stories.follow(house.engine.routes, 110.0)
+    assert (stories.told["cancer"].counts.began, stories.told["cancer"].counts.touched) == (110.0, [])
+    stories.follow(house.engine.routes, 120.0)
+    assert stories.told["cancer"].counts.began == 110.0

@@ -176,3 +176,34 @@ def test_another_plan_is_another_story_though_its_candidate_stays(house: House, 
         (100.0, 110.0, 4),
         (110.0, None, 2),
     ]
+
+
+@pytest.mark.parametrize("known_before", [True, False])
+def test_nor_does_a_story_go_on_whose_plan_changed_while_nobody_told_it(
+    house: House, tmp_path: Path, known_before: bool
+) -> None:
+    """Control was down, and comes back with another plan for the same candidate."""
+    known = chronicle(tmp_path)
+    known.follow(house.engine.routes, 100.0)
+    known.on_tick(tick(("v2", "canary", 4, 1)), 101.0)
+    if not known_before:
+        known._open["cancer"].plan = ""  # as an earlier version wrote it: what it was of is not known
+    known.close()
+    plan = canary_release(guard=replace(GUARD, false_alarm=0.01))
+    changed = settings(section(release=plan, sticky=Sticky("header", "x-user-id")))
+    assert house.engine.reload(lambda: changed, house.now)
+    again = chronicle(tmp_path)
+    again.follow(house.engine.routes, 150.0)
+    again.on_tick(tick(("v2", "canary", 2, 0)), 151.0)
+    told = [(each.began, each.ended, sum(row.legs for row in each.touched)) for each in again.facts("cancer")]
+    assert told == ([(100.0, 150.0, 4), (150.0, None, 2)] if known_before else [(100.0, None, 6)])
+
+
+def test_the_same_plan_goes_on_over_a_restart(house: House, tmp_path: Path) -> None:
+    known = chronicle(tmp_path)
+    known.follow(house.engine.routes, 100.0)
+    known.on_tick(tick(("v2", "canary", 4, 1)), 101.0)
+    known.close()
+    again = chronicle(tmp_path)
+    again.follow(house.engine.routes, 150.0)
+    assert [(each.began, each.ended) for each in again.facts("cancer")] == [(100.0, None)]
