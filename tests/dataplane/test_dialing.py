@@ -162,12 +162,19 @@ def test_a_connection_that_was_made_while_other_certificates_came_into_force_is_
 
 def test_a_handshake_that_does_not_end_is_said_to_be_one() -> None:
     async def test() -> None:
-        async with serving(holds) as port:
+        deadline = asyncio.timeout(None)
+
+        async def hears_and_holds(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(1)
+            deadline.reschedule(0.0)  # the handshake has begun: now its time is over
+            await reader.read(-1)
+
+        async with serving(hears_and_holds) as port:
             names, version = names_of(LOOP), secure(port)
             dialer = ServerDialer(Timings(), names)
             dialer.follow(by(version))
             with pytest.raises(TlsFailed) as failed:
-                async with asyncio.timeout(0.1):
+                async with deadline:
                     await dialer.dial(version, Owner(), None)
             assert failed.value.why == "timeout"
             assert [each.open for each in names.known(version)] == [0], "its place is given back"

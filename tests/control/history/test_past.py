@@ -23,6 +23,7 @@ from proxy.control.history.tiers import tier_for
 from tests.control.history.pasts import BEGAN, Recorded, legs
 from tests.control.houses import section
 from tests.control.houses import settings as house_settings
+from tests.support.plane import PATIENCE
 
 START = int(BEGAN)
 FOR_EVER = HistoryKept(seconds=1e6, minutes=1e6)
@@ -205,13 +206,15 @@ def test_a_disk_that_hangs_holds_nobody_and_nothing_is_counted_twice(
     monkeypatch.setattr("proxy.control.history.past.StepArchive", Hanging)
 
     async def story() -> None:
-        past = Recorded(path=str(tmp_path / "x.history"), disk=DiskThread(patience=0.05))
+        disk = DiskThread(patience=PATIENCE)
+        past = Recorded(path=str(tmp_path / "x.history"), disk=disk)
         archive = past.past._archive
         assert isinstance(archive, Hanging)
         archive.after = after
         sent = 0
         for second in range(90):
             (archive.free.clear if second == 30 else archive.free.set if second == 60 else lambda: None)()
+            disk._patience = 0.01 if 30 <= second < 60 else PATIENCE  # short where it hangs for sure
             past.tick(legs(1), after=1.0)
             sent += 1
             await past.past.store(past.now)
@@ -225,7 +228,7 @@ def test_a_disk_that_hangs_holds_nobody_and_nothing_is_counted_twice(
         assert past.past.faults == {} and past.past.errors > 0
         assert sum(value or 0 for value in await requests(past, START, START + 100, 1)) == sent
         await past.past.close(past.now)
-        again = Recorded(now=past.now, path=str(tmp_path / "x.history"), disk=DiskThread())
+        again = Recorded(now=past.now, path=str(tmp_path / "x.history"), disk=DiskThread(patience=PATIENCE))
         await again.past.store(again.now)
         for step in (1, 10, 60):
             assert sum(value or 0 for value in await requests(again, START, START + 120, step)) == sent
