@@ -71,6 +71,8 @@ def test_a_fleet_s_traffic_stands_beside_that_of_this_sidecar(driver: webdriver.
         page.shows(".versions", "All 12 sidecars")
         page.shows(".versions", "27,780 of 30,168")
         page.shows(".pair", "Of this sidecar alone, but for the row of all 12")
+        for part in (".drift", ".disagreements"):
+            page.shows(part, "Of this sidecar alone.")
         assert "sidecar" not in Seen(driver, f"{server.url}/#/routes/none").text(".pair")
 
 

@@ -15,6 +15,9 @@ export const TONES = { ramping: "busy", shadowing: "busy", paused: "open", promo
 const SECTIONS = [];
 export const section = (row) => SECTIONS.push(row);
 
+// What bodies tell is of the requests of one sidecar, in a fleet too.
+const alone = () => (newest("/v1/fleet") ? [h("p", { class: "about" }, "Of this sidecar alone.")] : []);
+
 const PARTS = ["traffic", "scorecard", "drift", "disagreements"];
 
 export class Card {
@@ -94,7 +97,7 @@ export class Card {
       this.parts.traffic.replaceChildren(...versions(route, this.figures.traffic, colourOf));
     }
     if (part === "scorecard") this.parts.scorecard.replaceChildren(...scorecard(document));
-    if (part === "drift") this.parts.drift.replaceChildren(...drift(document, colourOf));
+    if (part === "drift") this.parts.drift.replaceChildren(...alone(), ...drift(document, colourOf));
     if (part === "disagreements") this.drawDisagreements(document);
     this.drawBadges();
   }
@@ -116,7 +119,7 @@ export class Card {
   // What was opened or closed by hand outlives a redraw, and so does the focus.
   drawDisagreements(document) {
     const focused = this.parts.disagreements.querySelector("summary:focus")?.parentElement.dataset.key;
-    this.parts.disagreements.replaceChildren(...disagreements(document, colourOf, (key, usual) =>
+    this.parts.disagreements.replaceChildren(...alone(), ...disagreements(document, colourOf, (key, usual) =>
       this.toggled.get(key) ?? usual));
     for (const details of this.parts.disagreements.querySelectorAll("details")) {
       const summary = details.querySelector("summary");

@@ -109,7 +109,8 @@ const lines = (verdicts) => h("ul", {}, ...verdicts.map((line) =>
 function users({ users: known }) {
   if (known.count === null) return `users: not known (${known.why})`;
   const about = `${known.at_least ? "at least " : ""}${known.error ? "about " : ""}${count(known.count)} users`;
-  return known.error ? `${about} (standard error ${part(known.error)})` : `${about}${known.why ? ` (${known.why})` : ""}`;
+  const notes = [known.error ? `standard error ${part(known.error)}` : "", known.why].filter(Boolean).join("; ");
+  return notes ? `${about} (${notes})` : about;
 }
 
 function touched(told) {
@@ -129,9 +130,12 @@ function moments(list) {
   return made ? h("details", {}, h("summary", {}, `Verdicts in between: ${count(list.length)}`), made) : null;
 }
 
-function worst(examples) {
+// In a fleet counts are of all sidecars, and what is kept of single requests is of one.
+const ALONE = ", of this sidecar alone";
+
+function worst(examples, alone) {
   const all = Object.entries(examples).flatMap(([version, each]) => each.map((one) => [version, one]));
-  return all.length ? h("details", {}, h("summary", {}, `Worst disagreements (${all.length}), redacted`),
+  return all.length ? h("details", {}, h("summary", {}, `Worst disagreements (${all.length}), redacted${alone}`),
     ...all.map(([version, one]) => h("figure", {}, h("figcaption", {}, name(version), ` ${one.request_id}: ${one.kind}`),
       h("pre", {}, JSON.stringify(one.detail, null, 1))))) : null;
 }
@@ -157,6 +161,7 @@ function file(route, id, ending) {
 }
 
 export function story(told) {
+  const alone = told.touched?.scope === "fleet" ? ALONE : "";
   return [h("header", {}, h("h2", { id: "story-title" }, `${told.candidate} in place of ${told.primary}`), " ", phased(told.phase)),
     h("p", { class: "about" }, told.sentence),
     h("p", {}, "Began ", when(told.began), ` by ${told.began_by.who}. `, told.ended === null ? "It is under way."
@@ -171,10 +176,10 @@ export function story(told) {
     moments(told.moments),
     table("What differs between both versions", ["what", told.candidate, told.primary], told.differs.map((each) =>
       [each.what, each.candidate, each.primary])),
-    table(`Failed requests: ${told.failed.length} of ${count(told.failed_total)} are kept`, ["request", "when", "answer",
+    table(`Failed requests: ${told.failed.length} of ${count(told.failed_total)} are kept${alone}`, ["request", "when", "answer",
       "the other arm", "rescued"], told.failed.map((each) => [h("code", {}, each.request_id), when(each.at),
       each.says, each.other_says, each.rescued ? "yes" : "no"])),
-    worst(told.disagreements)];
+    worst(told.disagreements, alone)];
 }
 
 function open({ route, id }) {
