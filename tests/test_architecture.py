@@ -109,7 +109,8 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "lineage": set(),
         "identities": set(),
         "packages": {"identities"},
-        "state": {"route_control"},
+        "disk_thread": set(),
+        "state": {"disk_thread", "route_control"},
         "adoption": {"packages", "state"},
         "failed_requests": set(),
         "open_streams": set(),
@@ -148,11 +149,12 @@ INSIDE: dict[str, dict[str, set[str]]] = {
             *("state", "warnings"),
         },
         "containment": set(),
-        "history": {"containment", "engine", "route_control", "state"},
+        "history": {"containment", "disk_thread", "engine", "route_control", "state"},
         "effects": {"engine", "open_streams", "release_control", "route_control", "unread_keys"},
         "effect_words": {"effects"},
         "fleet": {
-            *("engine", "open_streams", "profiles", "release_control", "route_control", "state", "stories"),
+            *("disk_thread", "engine", "open_streams", "profiles", "release_control", "route_control", "state"),
+            "stories",
         },
         "beginning": {"adoption", "fleet", "state"},
         "messages": set(),
@@ -169,7 +171,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         },
         "process": {
             "beginning",
-            *("containment", "history"),
+            *("containment", "disk_thread", "history"),
             *(
                 "api",
                 "capture",

@@ -16,6 +16,7 @@ from msgspec import Struct
 from proxy.contracts.settings import ConfigError, Settings
 from proxy.control.adoption import first_table
 from proxy.control.state.anchor import Anchor
+from proxy.control.state.patient_store import PatientStore
 from proxy.control.state.recovery import Recovered, recovered
 from proxy.control.state.state_file import StoreError
 from proxy.control.state.store import Store
@@ -81,7 +82,7 @@ def begin(load: Callable[[], Settings], slot: TableSlot) -> Begun | int:
 
 
 def _opened(settings: Settings, first: bool) -> Begun:
-    store = Store(settings.state)
+    store = PatientStore(settings.state)
     if settings.fleet is not None:
         from proxy.control.fleet.mirror import Mirror, mirror_of
 

@@ -35,6 +35,7 @@ from proxy.control.beginning import Begun, ControlArgs
 from proxy.control.capture.writer import CaptureWriter
 from proxy.control.certificates import CertificateFiles, Certificates
 from proxy.control.containment import contained, spare_the_collector
+from proxy.control.disk_thread import DiskThread
 from proxy.control.engine import LOOK_SECONDS
 from proxy.control.file_watch import FileWatch
 from proxy.control.fleet.counting import Counting
@@ -129,6 +130,7 @@ class Control:
         self._capture, self._journal = CaptureWriter(), Journal(lines)
         self._profiles = Profiles(self._board)
         self._lag = LoopLag()
+        self._mirror = mirror
         self._link = LinkServer(self._ticked, self._recorded, settings.workers, self._shed, memory=part)
         self._pulses = Pulses(args.pulse_fd)
         context = ApiContext(self._engine, self._board, self._metrics(), lambda: self._link.workers, self._now)
@@ -154,6 +156,7 @@ class Control:
             self._chronicle.begin(self._engine.keeper.snapshots)
         self._engine.begin(self._now(), self._slot.read(), self._found)
         self._adopt(self._load)  # `load` may have gone on with older settings at first: now the mistake is shown
+        self._use_threads()
         self._listen_to_signals(asyncio.get_running_loop())
         api = self._api
         await api.start([socket.socket(fileno=fd) for fd in self._args.admin_fds], self._engine.settings.admin.tls)
@@ -176,6 +179,12 @@ class Control:
         self._chronicle.close()
         await self._history.close(self._now())
         await self._journal.close(self._now.wall())
+
+    def _use_threads(self) -> None:
+        """From here on nobody waits long for a disk."""
+        self._engine.keeper.use(DiskThread(name="state"))
+        if self._mirror is not None:
+            self._mirror.use(DiskThread(name="mirror"))
 
     def _tell_of_states(self) -> None:
         with contained("following the states of stories"):

@@ -15,9 +15,10 @@ from types import MappingProxyType
 
 import msgspec
 
+from proxy.control.disk_thread import DiskThread
 from proxy.control.fleet.store import Place
+from proxy.control.state.patient_store import PatientStore
 from proxy.control.state.state_file import StoreError
-from proxy.control.state.store import Store
 from proxy.release.audit import Link, entry_of
 
 log = logging.getLogger("penumbra.fleet")
@@ -41,11 +42,17 @@ class Mirror:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self.store = Store(path)
+        self.store = PatientStore(path)
+        self._disk: DiskThread | None = None
         self.fault = ""
         """Why the newest entries are not in it; "" where they are, or come with the next tables."""
         self.lacks = False
         """Whether the store has further entries."""
+
+    def use(self, disk: DiskThread) -> None:
+        """From now on the file is used in this thread: what is followed does not wait for a disk that hangs."""
+        self._disk = disk
+        self.store.use(disk)
 
     @property
     def count(self) -> int:
@@ -119,7 +126,9 @@ class Mirror:
         try:
             self._set_aside()
         finally:
-            self.store = Store(self._path)
+            self.store = PatientStore(self._path)
+            if self._disk is not None:
+                self.store.use(self._disk)
         self.note(*noted)
 
     def _set_aside(self) -> None:

@@ -16,9 +16,9 @@ from typing import TypeVar
 from proxy.contracts.operation import HistoryKept
 from proxy.contracts.record import Tick
 from proxy.control.containment import contained
+from proxy.control.disk_thread import DiskHangsError, DiskThread
 from proxy.control.engine import Engine
 from proxy.control.history.archive import ArchiveError, StepArchive
-from proxy.control.history.disk import DiskHangsError, DiskThread
 from proxy.control.history.keeping import History, Part
 from proxy.control.history.shelf import Block
 from proxy.control.history.steps import TimeStep

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from proxy import files
 from proxy.contracts.release import RouteState
+from proxy.control.disk_thread import DiskHangsError, DiskThread
 from proxy.control.state.rows import ChainHead
 
 log = logging.getLogger("penumbra.engine")
@@ -43,7 +44,7 @@ class AnchorLine(Struct, frozen=True):
 class Anchor:
     """The anchor at `path`; "" for none. `errors`: lines that could not be written."""
 
-    __slots__ = ("_last", "errors", "fault", "path")
+    __slots__ = ("_disk", "_last", "errors", "fault", "path")
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -51,6 +52,11 @@ class Anchor:
         self.fault = ""
         """Why the anchor does not hold at present; "" where it does."""
         self._last: tuple[int, str] | None = None
+        self._disk: DiskThread | None = None
+
+    def use(self, disk: DiskThread) -> None:
+        """From now on lines are written in this thread."""
+        self._disk = disk
 
     def note(self, head: ChainHead, states: Iterable[RouteState], now: float) -> None:
         """Appends the end of the chain, where it has moved."""
@@ -58,15 +64,21 @@ class Anchor:
             return
         line = AnchorLine(head.count, head.hash, now, {state.route: state.rolled_back for state in states})
         try:
-            _append(self.path, msgspec.json.encode(line) + b"\n")
-        except OSError as error:
+            self._write(msgspec.json.encode(line) + b"\n")
+        except (OSError, DiskHangsError) as error:
             self.errors += 1
-            why = files.denied(self.path, error)
+            why = files.denied(self.path, error) if isinstance(error, OSError) else str(error)
             before, self.fault = self.fault, f"the audit's anchor {self.path} cannot be written: {why}"
             if not before:
                 log.error("%s", self.fault)
         else:
             self._last, self.fault = (head.count, head.hash), ""
+
+    def _write(self, line: bytes) -> None:
+        if self._disk is None:
+            _append(self.path, line)
+        else:
+            self._disk.waited(lambda: _append(self.path, line))
 
     def beyond(self, hashes: Mapping[int, str]) -> list[AnchorLine]:
         """The lines after the last one that is of the chain with these hashes by number, oldest first."""

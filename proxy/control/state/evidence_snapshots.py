@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from proxy.control.route_control import RouteControl
+from proxy.control.state.patient_store import PatientStore
 from proxy.control.state.state_file import StoreError
 from proxy.control.state.store import Store
 from proxy.stats.board import Board
@@ -96,6 +97,8 @@ class EvidenceSnapshots:
     def close(self, routes: Routes, board: Board) -> None:
         """Writes everything once more: an orderly end costs no evidence."""
         self._due = 0.0
+        if isinstance(self._store, PatientStore):
+            self._store.settle()  # so that this is begun
         self.keep(routes, board, 0.0)
 
     def recall(self, routes: Routes, board: Board, now: float) -> None:

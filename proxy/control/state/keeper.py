@@ -10,9 +10,11 @@ from collections.abc import Collection, Sequence
 
 from proxy.contracts.notices import Notice, notices, texts
 from proxy.contracts.release import RouteState
+from proxy.control.disk_thread import DiskThread
 from proxy.control.state.anchor import Anchor
 from proxy.control.state.evidence_snapshots import EvidenceSnapshots
 from proxy.control.state.ledger import Ledger
+from proxy.control.state.patient_store import PatientStore
 from proxy.control.state.recovery import NOTHING_RECOVERED, Recovered, recovered
 from proxy.control.state.rows import ChainHead
 from proxy.control.state.state_file import StoreError
@@ -39,6 +41,12 @@ class Keeper:
         self.snapshots = EvidenceSnapshots(store, clock.reading) if clock else EvidenceSnapshots(store)
         self.recovered = NOTHING_RECOVERED
         self.stored: dict[str, RouteState] = {}
+
+    def use(self, disk: DiskThread) -> None:
+        """From now on the files are used in this thread: control goes on while a disk hangs."""
+        if isinstance(self._store, PatientStore):
+            self._store.use(disk)
+            self.anchor.use(disk)
 
     def begin(self, routes: Collection[str], found: Recovered | None = None) -> None:
         """Takes up what an earlier process stored; `found`: what it is. Raises StoreError."""

@@ -16,6 +16,7 @@ import msgspec
 
 from proxy.contracts.release import RouteState, Verdict
 from proxy.control.state.anchor import Anchor
+from proxy.control.state.patient_store import PatientStore
 from proxy.control.state.state_file import StoreError
 from proxy.control.state.store import Store
 from proxy.release import history
@@ -66,19 +67,25 @@ class Ledger:
 
     def record(self, after: Iterable[RouteState], change: Change, revision: int, now: float) -> None:
         """Writes a change, and what was not saved before. Raises StoreError: nothing was written."""
+        self._settle()
         states = self._states | {state.route: state for state in after}
         with self._counted():
             self._save(states.values(), (*self._changes, change), revision, now)
         self._clear()
 
-    def _save(self, states: Iterable[RouteState], changes: Iterable[Change], revision: int, now: float) -> None:
+    def _save(
+        self, states: Iterable[RouteState], changes: Iterable[Change], revision: int, now: float, in_force: bool = False
+    ) -> None:
         states = tuple(states)
+        if isinstance(self._store, PatientStore):
+            self._store.withdraws = not in_force
         self._store.save(states, changes, revision, now + self._skew)
         self._anchor.note(self._store.head, states, now + self._skew)
 
     def look(self, revision: int, now: float) -> None:
         """Writes what waits, and sees to it that the file is still the open one: a file that was deleted is written
         anew before anybody needs it."""
+        self._settle()
         if self._changes:
             self.keep((), (), revision, now)
         elif now - self._looked >= LOOK_SECONDS:
@@ -93,17 +100,26 @@ class Ledger:
 
     def keep(self, states: Iterable[RouteState], changes: Iterable[Change], revision: int, now: float) -> None:
         """Writes changes now, or with the next write that works."""
+        self._settle()
         self._states |= {state.route: state for state in states}
         self._changes = [*self._changes, *changes]
         self.discarded += max(len(self._changes) - MAX_UNSAVED, 0)
         self._changes = self._changes[-MAX_UNSAVED:]
         try:
             with self._counted():
-                self._save(self._states.values(), self._changes, revision, now)
+                self._save(self._states.values(), self._changes, revision, now, True)
         except StoreError as error:
             self._failed(error, "the change is in force and will be stored when that works again")
         else:
             self._clear()
+
+    def _settle(self) -> None:
+        """What a disk that hung has taken in the end is not written again."""
+        landed = self._store.take_landed() if isinstance(self._store, PatientStore) else []
+        if landed:
+            self._changes = [each for each in self._changes if all(each is not one for one in landed)]
+            if not self._changes:
+                self._clear()
 
     def _failed(self, error: StoreError, then: str) -> None:
         if not self.fault:

@@ -6,7 +6,7 @@ from proxy.contracts.histogram import bucket
 from proxy.contracts.operation import HistoryKept
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Settings
-from proxy.control.history.disk import DiskThread
+from proxy.control.disk_thread import DiskThread
 from proxy.control.history.past import Past, steps_of
 from proxy.control.history.steps import TimeStep
 from proxy.control.history.tiers import Tier

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.contracts.operation import HistoryKept
+from proxy.control.disk_thread import DiskThread
 from proxy.control.history import shelf
 from proxy.control.history.archive import StepArchive
-from proxy.control.history.disk import DiskThread
 from proxy.control.history.past import file_of
 from proxy.control.history.series import series
 from proxy.control.history.shelf import Block

@@ -1,4 +1,4 @@
-"""The thread of the history's file: who waits for a disk waits for so long and no longer, and nothing is done twice."""
+"""The thread of a file: who waits for a disk waits for so long and no longer, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from proxy.control.history.disk import DiskHangsError, DiskThread
+from proxy.control.disk_thread import DiskHangsError, DiskThread
 
 
 def test_a_call_returns_and_raises_as_its_work_does() -> None:
