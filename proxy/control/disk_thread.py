@@ -130,6 +130,13 @@ class DiskThread:
             return True
         return False
 
+    def done(self, work: Callable[[], object], wait: bool) -> bool:
+        """As `waited`, or as `glance`; whether it has come back."""
+        if wait:
+            self.waited(work)
+            return True
+        return self.glance(work)
+
     def _wait_for_last(self) -> None:
         last = self._last
         if last is not None and not last.back.is_set():

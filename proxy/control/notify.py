@@ -17,6 +17,7 @@ from proxy.contracts.messages import NO_ACCOUNT, Account
 from proxy.contracts.operation import Hook
 from proxy.contracts.tls import TlsMaterial
 from proxy.control.containment import contained
+from proxy.control.disk_thread import DiskThread
 from proxy.control.engine import Engine
 from proxy.control.messages.changes import BY_ITSELF, Trouble, event_of, message_of, routes_of, trouble_of
 from proxy.control.messages.destination import MAX_QUEUED, MAX_QUEUED_BYTES, Destination
@@ -123,10 +124,14 @@ class Notifier:
             for message in kept.waiting.get(queue.name, ()):
                 queue.put(message)
 
-    def _keep(self) -> None:
+    def use_thread(self, disk: DiskThread) -> None:
+        """From now on what outlives this process is written in this thread."""
+        self._kept.use(disk)
+
+    def _keep(self, wait: bool = False) -> None:
         if self._recalled:
             waiting = {each.name: each.undelivered[-MAX_KEPT:] for each in self._queues.values() if each.undelivered}
-            self._kept.keep(replace(self._matters.kept(), waiting=waiting))
+            self._kept.keep(replace(self._matters.kept(), waiting=waiting), wait)
 
     def use(self, hooks: Iterable[Hook], base: str = "") -> None:
         """Sends to these from now on, with links that begin with `base`; needs a running loop."""
@@ -146,7 +151,7 @@ class Notifier:
         """Gives what is queued a moment, then stops."""
         for queue in self._queues.values():
             await queue.finish()
-        self._keep()
+        self._keep(True)
         self._queues = {}
 
     def _tell(self, messages: Iterable[Message]) -> None:

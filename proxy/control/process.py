@@ -185,6 +185,9 @@ class Control:
         self._engine.keeper.use(DiskThread(name="state"))
         if self._mirror is not None:
             self._mirror.use(DiskThread(name="mirror"))
+        beside = DiskThread(name="beside")  # what nobody decides by
+        self._chronicle.archive.use(beside)
+        self._notifier.use_thread(beside)
 
     def _tell_of_states(self) -> None:
         with contained("following the states of stories"):

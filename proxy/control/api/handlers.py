@@ -98,7 +98,9 @@ def _problem(error: Exception, request: web.Request) -> ApiError:
         allow = error.headers.get("Allow")
         kind = _HTTP_KINDS.get(error.status, "malformed")
         return ApiError(kind, error.reason, headers={"Allow": allow} if allow else None)
-    return problem_of(error, f"{request.method} {request.path}")
+    problem = problem_of(error, f"{request.method} {request.path}")
+    reads = request.method in ("GET", "HEAD") and problem.kind == "not-stored"
+    return ApiError("not-read", problem.detail) if reads else problem
 
 
 class Api(Acting, Reading, StoryHandlers):

@@ -29,6 +29,7 @@ TITLES = {
     "internal": (500, "Penumbra failed; this is a bug"),
     "no-judge": (503, "No judge of the fleet has answered"),
     "too-many": (503, "Too many are connected"),
+    "not-read": (503, "The state file cannot be read at present"),
     "not-stored": (503, "The change could not be stored, and was not made"),
     "not-stored-yet": (503, "The change is in force, and could not be stored yet"),
 }

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from proxy import files
+from proxy.control.disk_thread import DiskHangsError, DiskThread
 from proxy.control.messages.message import Message
 
 log = logging.getLogger("penumbra.notify")
@@ -46,11 +47,12 @@ class Remains(Struct, frozen=True):
 class KeptMessages:
     """`state`: path of the state file; `:memory:`: nothing is kept."""
 
-    __slots__ = ("_known", "_path", "errors")
+    __slots__ = ("_disk", "_known", "_path", "errors")
 
     def __init__(self, state: str = ":memory:") -> None:
         self._path = None if state == ":memory:" else Path(f"{state}.messages")
         self._known = Remains()
+        self._disk: DiskThread | None = None
         self.errors = 0
         """Reads and writes that failed. Monotone."""
 
@@ -67,21 +69,33 @@ class KeptMessages:
             log.warning("%s cannot be read, so messages may come a second time: %s", self._path, error)
         return self._known
 
-    def keep(self, kept: Remains) -> None:
-        """Writes it, where it is another one."""
+    def use(self, disk: DiskThread) -> None:
+        """From now on the file is written in this thread: nobody waits long for a disk that hangs."""
+        self._disk = disk
+
+    def keep(self, kept: Remains, wait: bool = False) -> None:
+        """Writes it, where it is another one. `wait`: there is no next time."""
         if self._path is None or kept == self._known:
             return
         body = msgspec.json.encode(kept)
         if len(body) > MAX_KEPT_BYTES:
             body = msgspec.json.encode(Remains(kept.open, kept.warned))
-        beside = self._path.with_name(f"{self._path.name}.new")
+        path = self._path
         try:
-            with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-                file.write(body)
-            os.replace(beside, self._path)
-        except OSError as error:
+            if self._disk is None:
+                _replace(path, body)
+            elif not self._disk.done(lambda: _replace(path, body), wait):
+                return  # and it is another one at the next look, too
+        except (OSError, DiskHangsError) as error:
             if not self.errors:
                 log.error("%s cannot be written, so a restart may send messages again: %s", self._path, error)
             self.errors += 1
         else:
             self._known = kept
+
+
+def _replace(path: Path, body: bytes) -> None:
+    beside = path.with_name(f"{path.name}.new")
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+        file.write(body)
+    os.replace(beside, path)

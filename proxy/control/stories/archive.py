@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from hashlib import blake2b
 from math import inf
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from proxy import files
 from proxy.contracts.story import StoryFacts
+from proxy.control.disk_thread import DiskHangsError, DiskThread
 
 log = logging.getLogger("penumbra.stories")
+
+T = TypeVar("T")
 
 MAX_STORIES = 200
 MAX_BYTES = 32 << 20
@@ -31,28 +36,32 @@ MAX_STORY_BYTES = 1 << 20
 class Archive:
     """`state`: path of the state file; `:memory:`: nothing is kept."""
 
-    __slots__ = ("_failing", "_folder", "errors", "removed")
+    __slots__ = ("_disk", "_failing", "_folder", "errors", "removed")
 
     def __init__(self, state: str) -> None:
         self._folder = None if state == ":memory:" else Path(f"{state}.stories")
         self._failing = False
+        self._disk: DiskThread | None = None
         self.errors = 0
         """Reads and writes that failed. Monotone; likewise stories that made room."""
         self.removed = 0
 
-    def put(self, facts: StoryFacts) -> bool:
-        """Whether a story is written."""
+    def use(self, disk: DiskThread) -> None:
+        """From now on files are used in this thread: nobody waits long for a disk that hangs."""
+        self._disk = disk
+
+    def put(self, facts: StoryFacts, wait: bool = True) -> bool:
+        """Whether a story is written. `wait`: it is not written again soon."""
         if self._folder is None:
             return True
-        path = self._folder / name_of(facts)
+        folder = self._folder
         try:
-            files.create_folder(self._folder)
-            beside = path.with_suffix(".new")
-            files.create(beside)
-            beside.write_bytes(fitting(facts))
-            os.replace(beside, path)
-            self._make_room()
-        except (OSError, msgspec.MsgspecError) as error:
+            body = fitting(facts)
+            write = partial(self._write, folder, folder / name_of(facts), body)
+            if self._disk is not None:
+                return self._disk.done(write, wait)
+            write()
+        except (OSError, DiskHangsError, msgspec.MsgspecError) as error:
             self.errors += 1
             if not self._failing:
                 log.error("the story of %s cannot be written, and will be once that works: %s", facts.route, error)
@@ -60,6 +69,23 @@ class Archive:
             return False
         self._failing = False
         return True
+
+    def _write(self, folder: Path, path: Path, body: bytes) -> None:
+        files.create_folder(folder)
+        beside = path.with_suffix(".new")
+        files.create(beside)
+        beside.write_bytes(body)
+        os.replace(beside, path)
+        self._make_room()
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """Raises OSError also where the disk hangs."""
+        if self._disk is None:
+            return work()
+        try:
+            return self._disk.waited(work)
+        except DiskHangsError as error:
+            raise OSError(str(error)) from None
 
     def all(self) -> Iterator[StoryFacts]:
         """The stories that can be read, oldest first."""
@@ -84,7 +110,8 @@ class Archive:
 
     def _read(self, path: Path) -> StoryFacts | None:
         try:
-            return msgspec.json.decode(files.content(path, MAX_STORY_BYTES), type=StoryFacts)
+            body = self._patiently(lambda: files.content(path, MAX_STORY_BYTES))
+            return msgspec.json.decode(body, type=StoryFacts)
         except FileNotFoundError:
             return None
         except (OSError, UnicodeError, msgspec.MsgspecError) as error:
@@ -93,15 +120,16 @@ class Archive:
             return None
 
     def _paths(self) -> list[Path]:
-        if self._folder is None:
-            return []
         try:
-            return sorted(self._folder.glob("*.json"))
+            return self._patiently(self._there)
         except OSError:
             return []
 
+    def _there(self) -> list[Path]:
+        return sorted(self._folder.glob("*.json")) if self._folder is not None else []
+
     def _make_room(self) -> None:
-        paths = self._paths()
+        paths = self._there()
         sizes = [path.stat().st_size for path in paths]
         kept, room = 0, MAX_BYTES
         for size in reversed(sizes):

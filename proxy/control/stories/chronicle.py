@@ -212,7 +212,7 @@ class Chronicle:
         if at >= self._due:
             self._due = at + WRITE_SECONDS
             for name in tuple(self._dirty):
-                self._write(name)
+                self._write(name, False)
 
     def close(self) -> None:
         """Writes the rest."""
@@ -247,8 +247,8 @@ class Chronicle:
             if examples := [plain(each) for each in self._examples(facts.route, version)][:MAX_EXAMPLES]:
                 facts.disagreements[version] = examples
 
-    def _write(self, name: str) -> None:
-        if self.archive.put(self._open[name]):
+    def _write(self, name: str, wait: bool = True) -> None:
+        if self.archive.put(self._open[name], wait):
             self._dirty.discard(name)
 
 

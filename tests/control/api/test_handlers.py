@@ -432,3 +432,19 @@ def test_many_labels_let_others_have_the_loop(house: House, monkeypatch: pytest.
 
     play(house, story)
     assert len(seen) == 200, "a turn of everything else between any two labels"
+
+
+def test_an_audit_that_cannot_be_read_is_no_change_that_was_refused(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hangs(*given: object) -> None:
+        raise StoreError("the disk still does not answer")
+
+    async def story(client: Client) -> None:
+        monkeypatch.setattr(house.store, "newest", hangs)
+        monkeypatch.setattr(house.store, "audit", hangs)
+        for path in ("/v1/audit", "/v1/routes/cancer/releases", "/v1/routes/cancer/explain"):
+            answer = await client.get(path)
+            assert (answer.status, (await answer.json())["type"]) == (503, "/problems/not-read"), path
+
+    play(house, story)

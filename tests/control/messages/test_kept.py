@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
+from proxy.control.disk_thread import DiskThread
 from proxy.control.messages import kept as room
 from proxy.control.messages.kept import KeptMessages, Remains, ToldWarning
 from tests.control.messages.notes import MESSAGE, RESOLVED
+from tests.support.plane import PATIENCE
 
 KEPT = Remains({MESSAGE.key: MESSAGE}, {"warning/x": ToldWarning(MESSAGE, 2)}, {"ops": [MESSAGE, RESOLVED]})
 
@@ -63,3 +66,16 @@ def test_the_file_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     KeptMessages(str(tmp_path / "state.db")).keep(KEPT)
     monkeypatch.undo()
     assert KeptMessages(str(tmp_path / "state.db")).read() == Remains(KEPT.open, KEPT.warned)
+
+
+def test_a_disk_that_hangs_holds_nobody(tmp_path: Path) -> None:
+    keeping, disk, free = KeptMessages(str(tmp_path / "state.db")), DiskThread(patience=0.01), threading.Event()
+    keeping.use(disk)
+    disk.glance(free.wait)
+    keeping.keep(KEPT)
+    keeping.keep(KEPT, True)
+    assert keeping.errors > 0 and not [*tmp_path.iterdir()]
+    free.set()
+    disk._patience = PATIENCE
+    keeping.keep(KEPT, True)
+    assert KeptMessages(str(tmp_path / "state.db")).read() == KEPT

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
 from proxy.contracts.story import ArmAnswer, FailedRequest, Moment, StoryFacts, Touched
+from proxy.control.disk_thread import DiskThread
 from proxy.control.stories import archive
 from proxy.control.stories.archive import Archive, name_of
+from tests.support.plane import PATIENCE
 
 
 def facts(began: float, route: str = "r") -> StoryFacts:
@@ -106,3 +109,19 @@ def test_a_story_that_is_too_large_keeps_its_counts(kept: Archive, monkeypatch: 
     assert (read.moments, read.disagreements, read.failed) == ([], {}, [])
     assert read.touched == large.touched
     assert len(large.moments) == 500, "what is under way is kept whole"
+
+
+def test_a_disk_that_hangs_holds_nobody_and_the_story_is_written_once_it_works(kept: Archive) -> None:
+    disk, free = DiskThread(patience=PATIENCE), threading.Event()
+    kept.use(disk)
+    assert kept.put(facts(1.0))
+    assert list(kept.of("r")) == [facts(1.0)]
+    disk._patience = 0.01
+    disk.glance(free.wait)
+    assert not kept.put(facts(2.0), wait=False) and not kept.put(facts(2.0))
+    assert list(kept.all()) == [] and kept.latest("r", 9.0) is None
+    assert kept.errors > 0
+    free.set()
+    disk._patience = PATIENCE
+    assert kept.put(facts(2.0))
+    assert list(kept.all()) == [facts(1.0), facts(2.0)]
