@@ -127,7 +127,8 @@ class Engine:
         """Options of a route without effect, and why its stage does not end. Raises UnknownRouteError."""
         lacks = self.unpackaged.get(name) or withheld(self.settings, self.release_of(name).states, self.board)
         own = self.route(name).notices(self.held.get(name, ""), lacks)
-        return [*own, *self._warnings.of(name, self.settings), *self._standstills.of(name), *self.keeper.notices(name)]
+        others = self._warnings.of(name, self.settings, self.route(name).gone)
+        return [*own, *others, *self._standstills.of(name), *self.keeper.notices(name)]
 
     def warnings(self, name: str) -> list[str]:
         """What the notices of a route say. Raises UnknownRouteError."""

@@ -7,7 +7,7 @@ how many, why, and names a request to look at.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 
 from proxy.contracts.notices import Notice
@@ -54,13 +54,14 @@ class LostAnswers:
         stay = {subject: fault for subject, fault in self.faults.items() if came[subject] < MIN_ANSWERS}
         self._before, self.faults = (totals, lost), stay | found
 
-    def of(self, route: str) -> list[str]:
-        """The warnings of a route."""
-        return [notice.text for notice in self.notices(route)]
+    def of(self, route: str, gone: Collection[str] = ()) -> list[str]:
+        """The warnings of a route. `gone`: versions that were taken off: what their answers were is over with that."""
+        return [notice.text for notice in self.notices(route, gone)]
 
-    def notices(self, route: str) -> list[Notice]:
+    def notices(self, route: str, gone: Collection[str] = ()) -> list[Notice]:
         """The same with their kinds."""
-        return [Notice(_KINDS[what], fault) for (name, _, what), fault in sorted(self.faults.items()) if name == route]
+        there = (each for each in sorted(self.faults.items()) if each[0][0] == route and each[0][1] not in gone)
+        return [Notice(_KINDS[what], fault) for (_, _, what), fault in there]
 
 
 def _lost(board: Board) -> Counter[tuple[Subject, str]]:

@@ -73,6 +73,11 @@ class RouteControl:
         return plan.guard_of(self.section, self.state)
 
     @property
+    def gone(self) -> frozenset[str]:
+        """Versions that were rolled back and get nothing any more, no copies either."""
+        return frozenset(self.state.rolled_back) - {*self.situation.split, *self.situation.shadows}
+
+    @property
     def baseline_warnings(self) -> tuple[str, ...]:
         """Why the configured baseline gets nothing while a candidate has traffic; () where it does."""
         why = why_idle(self.section, self.state) if self.situation.split else ""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from proxy.contracts.durations import in_units
 from proxy.contracts.notices import Notice, notices
@@ -77,8 +77,8 @@ class Warnings:
         self.live_faults: Mapping[str, Mapping[str, str]] = {}
         """Kinds to faults by route, of what others look at: protocols, judges of texts, certificates."""
 
-    def of(self, route: str, settings: Settings) -> list[Notice]:
-        """The warnings of a route, as the settings in force have it."""
+    def of(self, route: str, settings: Settings, gone: Collection[str] = ()) -> list[Notice]:
+        """The warnings of a route, as the settings in force have it. `gone`: versions that were taken off it."""
         shadows = [warning for (name, _), warning in self._shadows.items() if name == route]
         wrong = [f"{self._wrong_sums[route]} pairs of answers have no result"] if route in self._wrong_sums else []
         own = self._own.faults.get(route, ())
@@ -86,7 +86,7 @@ class Warnings:
         return [
             *notices("server-unverified", *unverified(settings, route)),
             *notices("shadow-starved", *shadows),
-            *self._lost.notices(route),
+            *self._lost.notices(route, gone),
             *notices("pairs-without-result", *wrong),
             *self._identities.faults.get(route, ()),
             *(Notice(kind_of(fault), fault) for fault in own),

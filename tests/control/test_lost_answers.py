@@ -53,6 +53,7 @@ def test_lost_pairs_are_named_with_reason_and_example_until_it_is_over() -> None
     ]
     lost.update(made)
     assert len(lost.of("r")) == 2, "too little has come to take it back"
+    assert lost.of("r", {"v2"}) == [], "nor will more, where the version was taken off"
     pairs(made, 300, 100)
     lost.update(made)
     assert lost.of("r") == [] and lost.of("other") == []

@@ -111,3 +111,9 @@ def test_another_scorecard_begins_new_evidence_for_the_same_candidate() -> None:
     assert anew.status.anew == 50.0, "the lines at the rollback are told with it"
     anew.enter(back, split, 3)
     assert anew.status.anew == 0.0
+
+
+def test_a_version_that_was_rolled_back_is_gone_unless_it_gets_copies() -> None:
+    back = transitions.rollback(RAMPING, ("v2",), "bad", 3.0)
+    assert control(back).gone == {"v2"} and control(RAMPING).gone == frozenset()
+    assert control(replace(back, shadows={"v2": 10.0})).gone == frozenset()
