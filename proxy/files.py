@@ -16,7 +16,8 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
 
 MAX_READS = 3
 """Attempts at a file that changes: a writer takes less than the reading of it all."""
@@ -113,6 +114,27 @@ def put(path: Path, body: bytes) -> None:
                 raise
             _written(place, body)
     except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+    finally:
+        with suppress(OSError):
+            os.unlink(beside)
+
+
+@contextmanager
+def putting(path: Path) -> Iterator[BinaryIO]:
+    """A file that is written in pieces, and takes its place when all of them are there: as `put`, but that nothing
+    takes the place of what is no regular file. Raises OSError."""
+    refuse_irregular(path)
+    place = os.path.realpath(path)
+    beside = f"{place}.{os.getpid()}.part"
+    try:
+        with open(descriptor(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+            yield file
+        _take_mode(place, beside)
+        os.replace(beside, place)
+    except OSError as error:
+        if error.filename not in (beside, None):
+            raise
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
     finally:
         with suppress(OSError):

@@ -7,7 +7,7 @@ import os
 import re
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -302,3 +302,30 @@ def test_where_nothing_can_be_put_is_known_before(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(PermissionError):
         files.refuse_unput(tmp_path / "new")
+
+
+def test_a_file_in_pieces_takes_its_place_when_all_are_there(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def pieces() -> Iterator[bytes]:
+        yield b"half"
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), files.putting(path) as file:
+        file.writelines(pieces())
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["file"]
+    with files.putting(path) as file:
+        file.write(b"new")
+    assert path.read_text() == "new" and os.listdir(tmp_path) == ["file"]
+
+
+def test_nothing_takes_the_place_of_a_device_and_faults_name_the_file(tmp_path: Path) -> None:
+    with pytest.raises(files.UnusableFileError, match="a device"), files.putting("/dev/null"):
+        pass
+    with pytest.raises(OSError, match="No such file") as fault, files.putting(tmp_path / "no" / "file"):
+        pass
+    assert fault.value.filename == str(tmp_path / "no" / "file")
+    with pytest.raises(OSError, match="other") as fault, files.putting(tmp_path / "file"):
+        raise OSError(5, "other", "elsewhere")
+    assert fault.value.filename == "elsewhere" and os.listdir(tmp_path) == []

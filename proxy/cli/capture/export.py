@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -18,8 +17,6 @@ from proxy.control.capture.exchanges import exchanges_of
 from proxy.control.capture.flat import FEATURE, PREDICTION, Flattener
 from proxy.control.capture.reading import CaptureFiles
 from proxy.stats.drift.features import names_of
-
-WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 BATCH = 1000
 """Rows that are written at a time."""
@@ -49,7 +46,7 @@ def _names(tensor: Tensor) -> tuple[str, ...]:
 def write_json_lines(rows: Iterable[Row], output: Path) -> int:
     """Writes rows, and returns how many."""
     count = 0
-    with open(files.descriptor(output, WRITE), "wb") as file:
+    with files.putting(output) as file:
         for row in rows:
             file.write(orjson.dumps(row) + b"\n")
             count += 1
@@ -62,10 +59,7 @@ def write_parquet(rows: Iterable[Row], output: Path) -> int:
     kinds = _kinds(rows)
     schema = arrow.schema([(name, arrow.type_for_alias(kind)) for name, kind in kinds.items()])
     count, left = 0, iter(rows)
-    with (
-        open(files.descriptor(output, WRITE), "wb") as file,
-        module.ParquetWriter(file, schema, compression="zstd") as writer,
-    ):
+    with files.putting(output) as file, module.ParquetWriter(file, schema, compression="zstd") as writer:
         while batch := list(islice(left, BATCH)):
             columns = [[_cell(row.get(name), kind) for row in batch] for name, kind in kinds.items()]
             arrays = [arrow.array(cells, type=field.type) for cells, field in zip(columns, schema, strict=True)]

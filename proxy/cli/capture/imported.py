@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -62,13 +61,8 @@ def import_file(path: Path, output: Path, options: ImportOptions) -> Imported:
     """Writes a capture of what is in a file. Raises UnusableRows, UnreadableLineError, OSError."""
     form = options.form if options.form != "auto" else form_of(path)
     done = Imported(form)
-    partial = output.with_name(f"{output.name}.part")
-    try:
-        with open(files.descriptor(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
-            file.writelines(_sealed(_lines(path, form, options, done.skipped), path, done))
-        os.replace(partial, output)
-    finally:
-        partial.unlink(missing_ok=True)
+    with files.putting(output) as file:
+        file.writelines(_sealed(_lines(path, form, options, done.skipped), path, done))
     return done
 
 
