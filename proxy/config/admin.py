@@ -25,7 +25,15 @@ MIN_SECONDS_KEPT = 600.0
 MIN_HISTORY_BYTES = 1 << 20
 """`history.disk` at least."""
 
-UNKEPT = REQUEST_SPECIAL | spelled(SECRET | {b"x-api-key", b"api-key"})
+KEYS = frozenset(
+    (
+        *(b"api-key", b"x-api-key", b"x-goog-api-key", b"x-auth-token", b"x-access-token", b"x-amz-security-token"),
+        *(b"www-authenticate", b"proxy-authenticate", b"x-forwarded-client-cert"),
+    )
+)
+"""Fields that servers take credentials from, beside the standard's, or tell of them in."""
+
+UNKEPT = REQUEST_SPECIAL | spelled(SECRET | KEYS)
 """Fields that a capture may not keep: credentials, and what is written anew for each connection."""
 
 OTEL_MODULES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")

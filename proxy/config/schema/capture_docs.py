@@ -13,7 +13,7 @@ TEXTS = {
     "capture.bodies": "Keep bodies too. Without, only times, statuses and who answered.",
     "capture.headers": (
         "Header fields, and metadata of calls by gRPC, that are kept with bodies beside those by which these are read. "
-        "None that is a credential. `redact` has `/header/NAME` for them."
+        "`authorization`, `cookie`, `x-api-key` and their like cannot be named; `redact` has `/header/NAME` for them."
     ),
     "capture.redact": (
         "What is done before anything is written, on all routes: `drop` or `hash` at each pointer below `/request`, "
