@@ -41,6 +41,10 @@ FROM python:${PYTHON} AS penumbra
 # below is the one where nobody says another. New files are the group's as well.
 RUN install -d -o 10001 -g 0 -m 0770 /var/lib/penumbra
 COPY --from=build /opt/penumbra /opt/penumbra
+# What starts import is compiled now: the base has its library as source alone, and nobody may write to it later, so that
+# each start of each process would compile it anew.
+RUN /opt/penumbra/bin/python -c "import proxy.cli.main, proxy.starting, proxy.supervisor, proxy.control.process, \
+    proxy.dataplane.worker"
 ENV PATH=/opt/penumbra/bin:$PATH PENUMBRA_ADMIN=http://127.0.0.1:9900
 USER 10001:0
 WORKDIR /var/lib/penumbra

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 
 log = logging.getLogger("penumbra.control")
 
+GIVE_BACK_SECONDS = 10.0
+"""Seconds between two times that free memory is given back: each takes 0.3 ms, and a burst is over by then."""
+
 MAX_NEW_OBJECTS = 50_000
 """Objects more than at the last look before the collector looks for cycles: more than any batch of records makes."""
 
@@ -34,9 +37,24 @@ def spare_the_collector() -> None:
     gc.set_threshold(MAX_NEW_OBJECTS)
 
 
+class FreeMemory:
+    """What is free within the heap, given back now and then."""
+
+    __slots__ = ("_due",)
+
+    def __init__(self) -> None:
+        self._due = 0.0
+
+    def look(self, now: float) -> None:
+        """To be called every few moments."""
+        if now >= self._due:
+            self._due = now + GIVE_BACK_SECONDS
+            give_back()
+
+
 def give_back() -> None:
-    """Returns to the kernel what imports and the first state left free within the heap (malloc_trim(3): glibc alone has
-    it). By itself the C library returns the end of the heap only."""
+    """Returns to the kernel what imports, or a burst of bodies, left free within the heap (malloc_trim(3): glibc alone
+    has it). By itself the C library returns the end of the heap only."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -34,7 +34,7 @@ from proxy.control.api.release_view import tags
 from proxy.control.beginning import Begun, ControlArgs
 from proxy.control.capture.writer import CaptureWriter
 from proxy.control.certificates import CertificateFiles, Certificates
-from proxy.control.containment import contained, spare_the_collector
+from proxy.control.containment import FreeMemory, contained, spare_the_collector
 from proxy.control.disk_thread import DiskThread
 from proxy.control.engine import LOOK_SECONDS
 from proxy.control.file_watch import FileWatch
@@ -129,7 +129,7 @@ class Control:
         self._intake = Intake(protocols.decode, self._observed, self._section, *clocks, part, protocols.together)
         self._capture, self._journal = CaptureWriter(), Journal(lines)
         self._profiles = Profiles(self._board)
-        self._lag = LoopLag()
+        self._lag, self._free = LoopLag(), FreeMemory()
         self._mirror = mirror
         self._link = LinkServer(self._ticked, self._recorded, settings.workers, self._shed, memory=part)
         self._pulses = Pulses(args.pulse_fd)
@@ -233,6 +233,7 @@ class Control:
         with contained("letting go of old captures"):
             self._capture.look(self._now.wall())
         self._certificates.look(time.monotonic())
+        self._free.look(time.monotonic())
         if self._watch.changed():
             log.info("the configuration file has changed")
             self._reload()
