@@ -22,7 +22,7 @@ import typer
 
 from loadtests.analysis import analysis_table, run_analysis
 from loadtests.busy import MAIN, neighbour
-from loadtests.cases import CASES, STAND_INS, console, run_case
+from loadtests.cases import CASES, FEWER, STAND_INS, console, run_case
 from loadtests.compiled import possible
 from loadtests.goals import goals_table, missing
 from loadtests.growth import AXES, run_axis
@@ -76,7 +76,8 @@ def tried(bench: Bench, name: str, work: Callable[[], None]) -> None:
 def _each_case(bench: Bench, effort: Effort, names: Collection[str], results: dict[str, CaseResult], of: str) -> None:
     def work(name: str) -> None:
         console.print(f"the fixed loop takes {loop_ms()} ms", highlight=False)
-        results[name] = run_case(CASES[name], effort.of_case(name), effort.seconds, effort.repetitions)
+        rounds = min(effort.repetitions, CASES[name].rounds)
+        results[name] = run_case(CASES[name], effort.of_case(name), effort.seconds, rounds)
         console.print(cost_table(CASES[name].title, results[name], base="penumbra"))
 
     for name in names:
@@ -88,7 +89,9 @@ def _cases(bench: Bench, effort: Effort) -> None:
 
 
 def _busy(bench: Bench, effort: Effort) -> None:
-    usual = Effort(effort.seconds, effort.repetitions, [name for name in BESIDE if name in effort.peers], [], True)
+    usual = Effort(
+        effort.seconds, min(effort.repetitions, FEWER), [name for name in BESIDE if name in effort.peers], [], True
+    )
     with neighbour():
         _each_case(bench, usual, [name for name in MAIN if name in effort.cases], bench.busy, "busy case")
 

@@ -38,7 +38,10 @@ LAST = b"data: [DONE]\n\n"
 END = b"%x\r\n%s\r\n0\r\n\r\n" % (len(LAST), LAST)
 EVENT = re.compile(rb'"sent":(\d+),')
 ASKED = re.compile(rb"x-events: (\d+) (\d+)", re.IGNORECASE)
-PATIENCE = 5.0
+BACKLOG = 4096
+"""Connections that may come at once. A loop that is told nothing listens for a hundred, whatever was said before."""
+
+PATIENCE = 10.0
 """Seconds that streams may take longer than they were asked to."""
 
 
@@ -133,7 +136,9 @@ class EventDrive:
 def talking(home: Path, versions: int, tls: bool = False) -> Iterator[list[int]]:
     """`versions` model servers that stream to whoever asks, in one process; yields their ports."""
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=4096)) for _ in range(versions)]
+        sockets = [
+            stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)) for _ in range(versions)
+        ]
         handles = [sock.fileno() for sock in sockets]
         command = [sys.executable, "-m", "loadtests.events", *map(str, handles)]
         process = subprocess.Popen(command, pass_fds=handles, cwd=HOUSE)
@@ -183,7 +188,7 @@ def serve(handles: Sequence[int]) -> None:
     async def forever() -> None:
         loop = asyncio.get_running_loop()
         for handle in handles:
-            await loop.create_server(Talker, sock=socket.socket(fileno=handle))
+            await loop.create_server(Talker, sock=socket.socket(fileno=handle), backlog=BACKLOG)
         await loop.create_future()
 
     uvloop.run(forever())

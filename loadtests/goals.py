@@ -96,7 +96,11 @@ def _crowd(bench: Bench) -> Spread:
 
 def _growths() -> tuple[Goal, ...]:
     """What may not grow with what there is more of."""
-    axes = {"routes": "routes 1 to 1,000", "versions": "versions 2 to 20", "connections": "connections 1 to 10,000"}
+    axes = {
+        "routes": "routes 1 to 1,000",
+        "versions": "versions 2 to 20",
+        "connections": "connections 1 to 10,000, or as many as open files allow",
+    }
     return tuple(
         Goal(f"growth of CPU per request: {what}", 1.1, "x", lambda bench, name=name: growth(bench.growth[name], cost))  # type: ignore[misc]
         for name, what in axes.items()

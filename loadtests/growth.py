@@ -6,6 +6,7 @@ shadows are work and may; a feature costs no more for being one of many.
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -14,15 +15,17 @@ from typing import Any
 
 import yaml
 
-from loadtests.cases import stage, tell
+from loadtests.cases import DESCRIPTORS, stage, tell
 from loadtests.compare import How, Run, rounds
 from loadtests.load import Drive
 from loadtests.proxies import PEER, Edit, Plan, proxied
 from loadtests.results import Sample, Samples, Spread, spread
 from loadtests.traffic import write_bodies
 from loadtests.turns import Turns
+from proxy.dataplane.descriptors import Descriptors
 
 MOST_SHADOWS = 4
+MANY = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def with_versions(text: str, count: int) -> str:
     names = [f"candidate-{number}" for number in range(1, count)]
     config["versions"] |= {name: {**config["versions"]["v2"]} for name in names}
     del config["routes"]["cancer"]["canary"]
-    config["routes"]["cancer"]["split"] = {name: 10 / len(names) for name in names}
+    config["routes"]["cancer"]["split"] = {name: round(10 / len(names), 2) for name in names}
     return yaml.safe_dump(config, sort_keys=False)
 
 
@@ -98,11 +101,18 @@ def _shadows(count: int, base: Setting, home: Path, shadows: Sequence[int]) -> S
     return replace(base, edit=lambda text: with_shadows(text, shadows[:count]))
 
 
+def _most_connections() -> int:
+    """10,000 clients, or as many as one worker takes with the open files that it may have here."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    spare = 8  # looks at whether it answers
+    return MANY if hard == resource.RLIM_INFINITY else min(MANY, Descriptors(min(hard, DESCRIPTORS)).clients - spare)
+
+
 AXES: dict[str, Axis] = {
     "routes": Axis("routes in the table", (1, 1000), _routes),
     "versions": Axis("versions of a route", (2, 20), _versions),
-    "features": Axis("features, every body analysed, 750 requests/s", (30, 300, 3000), _features),
-    "connections": Axis("client connections, one request at a time", (1, 100, 10_000), _connections),
+    "features": Axis("features, every body analysed, 750 requests/s", (30, 3000), _features),
+    "connections": Axis("client connections, one request at a time", (1, 100, _most_connections()), _connections),
     "shadows": Axis("shadows, each a full copy", (0, 1, MOST_SHADOWS), _shadows),
 }
 

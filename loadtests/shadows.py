@@ -35,7 +35,7 @@ KEPT = "penumbra, as a canary that is kept"
 MORE = 2
 """Further rounds where a goal is about a p99: that of two seconds differs by a fifth from run to run."""
 FEW = 2
-"""Rounds of peers, to which no goal compares."""
+"""Rounds of what stands beside it: calls, canaries, peers."""
 
 CALLS = "penumbra, by gRPC"
 CALLS_A_SECOND = 1_500
@@ -125,9 +125,9 @@ def _more(repetitions: int) -> int:
 
 MEASURED: dict[str, Callable[[float, int], Samples]] = {
     "penumbra": lambda seconds, repetitions: run_shadows("penumbra", seconds, _more(repetitions)),
-    CALLS: lambda seconds, repetitions: run_shadows("penumbra", seconds, repetitions, calls=True),
-    CANARIES: lambda seconds, repetitions: run_canaries(False, seconds, min(repetitions, 3)),
-    KEPT: lambda seconds, repetitions: run_canaries(True, seconds, min(repetitions, 3)),
+    CALLS: lambda seconds, repetitions: run_shadows("penumbra", seconds, min(repetitions, FEW), calls=True),
+    CANARIES: lambda seconds, repetitions: run_canaries(False, seconds, min(repetitions, FEW)),
+    KEPT: lambda seconds, repetitions: run_canaries(True, seconds, min(repetitions, FEW)),
     "envoy": lambda seconds, repetitions: run_shadows("envoy", seconds, min(repetitions, FEW)),
     "nginx": lambda seconds, repetitions: run_shadows("nginx", seconds, min(repetitions, FEW)),
 }
