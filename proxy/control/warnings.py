@@ -22,7 +22,7 @@ from proxy.control.lost_answers import LostAnswers
 from proxy.control.not_rewritten import NotRewritten
 from proxy.control.own_limits import OwnLimits, kind_of
 from proxy.control.unread_keys import UnreadKeys
-from proxy.control.unverified import unverified
+from proxy.control.unverified import Unverified
 from proxy.stats.board import Board
 from proxy.stats.counts.counters import Counters
 
@@ -55,6 +55,7 @@ class Warnings:
         "_own",
         "_shadows",
         "_silent",
+        "_unverified",
         "_wrong_sums",
         "live_faults",
         "profile_faults",
@@ -71,6 +72,7 @@ class Warnings:
         self._own = OwnLimits()
         self._not_rewritten = NotRewritten()
         self._keys = UnreadKeys()
+        self._unverified = Unverified()
         self._wrong_sums: dict[str, int] = {}
         self.profile_faults: dict[str, str] = {}
         """Reference profiles that cannot be used, by route."""
@@ -84,7 +86,7 @@ class Warnings:
         own = self._own.faults.get(route, ())
         by_route = {"profile-unusable": self.profile_faults, **self.live_faults, "no-inferences": self._silent}
         return [
-            *notices("server-unverified", *unverified(settings, route)),
+            *notices("server-unverified", *self._unverified.of(settings, route)),
             *notices("shadow-starved", *shadows),
             *self._lost.notices(route, gone),
             *notices("pairs-without-result", *wrong),

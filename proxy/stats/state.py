@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import ClassVar
 
 
@@ -17,8 +18,9 @@ class Stateful:
     CONFIGURATION: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
+    @cache
     def state(cls) -> tuple[str, ...]:
-        """The names of the attributes that are state, sorted."""
+        """The names of the attributes that are state, sorted. Of a class they never change."""
         slots = {slot for base in cls.__mro__ for slot in base.__dict__.get("__slots__", ())}
         fixed = {name for base in cls.__mro__ for name in base.__dict__.get("CONFIGURATION", ())}
         return tuple(sorted(slots - fixed))

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.stats.arrays import Floats
 from proxy.stats.sequential.e_process import EProcess, log_mean
@@ -100,3 +102,27 @@ def test_extreme_gains_stay_numbers(size: float) -> None:
 
 def test_log_mean_does_not_overflow() -> None:
     assert log_mean(np.array([1000.0, 1000.0])) == pytest.approx(1000.0)
+
+
+def test_a_look_without_events_releases_nothing() -> None:
+    with_it, without = EProcess(3), EProcess(3)
+    for process in (with_it, without):
+        process.update(np.log([2.0, 0.5, 1.1]), 4)
+        process.settle()
+        process.update(np.log([1.1, 0.9, 1.0]), 0)
+    with_it.settle()
+    for process in (with_it, without):
+        process.update(np.log([0.5, 2.0, 1.0]), 1)
+        process.settle()
+    assert with_it.get() == without.get()
+
+
+@given(st.lists(st.floats(-30, 30), min_size=1, max_size=8), st.floats(0.01, 12))
+def test_what_more_it_takes_takes_it_to_the_goal(gained: list[float], goal: float) -> None:
+    process = EProcess(len(gained), restarts=False)
+    process.update(np.array(gained), 1)
+    growth = np.array([0.01 * (place + 1) for place in range(len(gained))])
+    steps = process.needed(growth, goal)
+    assert steps is not None
+    assert log_mean(np.array(gained) + steps * growth) >= goal - 1e-9
+    assert steps == 0.0 or log_mean(np.array(gained) + (steps - max(0.5, 0.01 * steps)) * growth) < goal + 1e-9
