@@ -60,6 +60,10 @@ class Effort:
         return [name for name in self.peers if name not in STAND_INS]
 
 
+LONGEST_REASON = 200
+"""Characters of what is published about a failure; the log of a process may follow."""
+
+
 def tried(bench: Bench, name: str, work: Callable[[], None]) -> None:
     """Does a piece of the work and saves what there is. A piece that fails is named, and the others go on."""
     began = time.monotonic()
@@ -67,8 +71,9 @@ def tried(bench: Bench, name: str, work: Callable[[], None]) -> None:
     try:
         work()
     except Exception as error:  # noqa: BLE001  what one piece raises must not lose the others
-        bench.failed[name] = f"{type(error).__name__}: {error}"
-        console.print(f"FAILED {name}: {bench.failed[name]}", style="red", markup=False, highlight=False)
+        why = f"{type(error).__name__}: {error}"
+        bench.failed[name] = why.splitlines()[0][:LONGEST_REASON]
+        console.print(f"FAILED {name}: {why}", style="red", markup=False, highlight=False)
     console.print(f"{name}: {time.monotonic() - began:.0f} s", highlight=False)
     save(bench, "bench")
 

@@ -154,7 +154,7 @@ def wait_until(
     ready: Callable[[], bool],
     process: subprocess.Popen[bytes],
     log: Path,
-    seconds: float = 15.0,
+    seconds: float = 30.0,
     every: float = 0.05,
 ) -> None:
     """Polls `ready` each `every` seconds. Raises NotReady when `process` ends or the time is up."""

@@ -23,7 +23,7 @@ def test_a_piece_that_fails_is_named_and_what_there_is_is_saved(folder: Path) ->
     bench = Bench()
 
     def fails() -> None:
-        raise OSError("no more ports")
+        raise OSError("no more ports\nand the log of a process")
 
     tried(bench, "a case", fails)
     assert results.load(folder / "bench.json").failed == {"a case": "OSError: no more ports"}
