@@ -14,5 +14,6 @@ comparison   everything about one candidate and its primary
 diagnosis    did the world change, or the model?
 snapshot     evidence as bytes, to outlive its process
 totals       what is counted since the start, whatever is judged
-board        the door: ticks, observations and labels in; evidence, counts and drift out
+watched      the routes that are watched, and what is known of each: evidence, findings, drift
+board        the door: ticks, observations and labels in
 """

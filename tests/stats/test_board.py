@@ -1,6 +1,5 @@
 """The one door: ticks and observations in, evidence and monotone counts out."""
 
-from math import log
 from typing import Any
 
 import numpy as np
@@ -10,34 +9,12 @@ from msgspec.structs import replace
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.observation import Observation, Tensor, Text, Usage
 from proxy.contracts.price import Price
-from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.contracts.table import Role
 from proxy.stats.board import Board
-from proxy.stats.drift.adwin import MAX_WATCHED
 from proxy.stats.evidence.alpha import ASSUMED_PART
-from proxy.stats.evidence.assignment_share import MAX_PARTS
-from proxy.stats.quality.label_join import MAX_EARLY_LABELS
-from proxy.stats.totals import BOUNDS
+from tests.support.boards import GUARD, ROUTE, arm, tick, watched
 from tests.support.observed import observation
-
-GUARD = Guard()
-ROUTE = "cancer"
-
-
-def arm(role: Role, version: str, ok: int = 0, bad: int = 0, share: float = 0.1, **more: Any) -> ArmTick:
-    codes = {code: n for code, n in (("200", ok), ("503", bad)) if n}
-    return ArmTick(ROUTE, version, role, share, codes=codes, **more)
-
-
-def tick(*arms: ArmTick, seq: int = 1, **more: Any) -> Tick:
-    return Tick(worker=0, incarnation="a", seq=seq, revision=1, arms=list(arms), **more)
-
-
-def watched(guard: Guard = GUARD, candidate: str = "v2") -> Board:
-    board = Board()
-    board.watch(ROUTE, (candidate,) if candidate else (), "v1", guard, "oip", 0.0)
-    return board
 
 
 def leg(role: Role, version: str, exchange: int, label: int, status: int = 200, **more: Any) -> Observation:
@@ -80,20 +57,6 @@ def test_rescues_copies_of_others_and_other_versions_do_not_count_as_evidence() 
     board.on_tick(tick(arm("rescue", "v1", bad=50), arm("shadow", "v9", bad=50), arm("canary", "v9", bad=50)), 0.0)
     found = board.evidence(ROUTE, 0.0)[0]
     assert (found.n, found.n_reference, found.value) == (0, 0, None)
-
-
-def test_watch_is_idempotent_and_starts_afresh_with_a_new_subject() -> None:
-    board = watched()
-    board.on_tick(tick(arm("canary", "v2", bad=5), arm("primary", "v1", 100, share=0.9)), 0.0)
-    before = board.evidence(ROUTE, 0.0)
-    board.watch(ROUTE, ("v2",), "v1", Guard(), "oip", 1.0)
-    assert board.evidence(ROUTE, 1.0) == before
-    for candidate, primary, guard in (("v3", "v1", GUARD), ("v2", "v0", GUARD), ("v2", "v1", Guard(false_alarm=0.01))):
-        board.watch(ROUTE, (candidate,), primary, guard, "oip", 1.0)
-        assert board.evidence(ROUTE, 1.0)[0].n == 0
-    board.watch(ROUTE, (), "v1", GUARD, "oip", 1.0)
-    assert board.evidence(ROUTE, 1.0) == ()
-    assert board.counters.arms[ROUTE, "v2", "canary"].codes["503"] == 5
 
 
 def test_every_limit_of_the_scorecard_has_evidence_and_shares_the_false_alarms() -> None:
@@ -144,30 +107,6 @@ def test_a_slow_candidate_is_found_from_ticks_alone() -> None:
     assert ratio.log_breach > np.log(1000)
     assert absolute.log_breach < 0.1
     assert absolute.log_pass > np.log(20)
-
-
-def test_several_candidates_are_judged_each_for_itself() -> None:
-    board = Board()
-    guard = Guard({"error_rate": Limit(max_ratio=1.5)})
-    board.watch("r", ("v2", "v3"), "v1", guard, "json", 0.0)
-    for seq in range(5):
-        arms = [ArmTick("r", "v1", "primary", 0.8, {"200": 80}), ArmTick("r", "v2", "canary", 0.1, {"200": 10})]
-        arms.append(ArmTick("r", "v3", "canary", 0.1, {"500": 10}))
-        board.on_tick(Tick(0, "a", seq, 1, arms=arms), 0.1 * seq)
-    healthy, broken = board.evidence("r", 1.0)
-    assert (healthy.version, healthy.n, broken.version, broken.n) == ("v2", 50, "v3", 50)
-    assert healthy.log_breach < log(1000) <= broken.log_breach
-    board.watch("r", ("v3", "v2"), "v1", guard, "json", 1.0)
-    assert [evidence.n for evidence in board.evidence("r", 1.0)] == [50, 50]
-
-
-def test_a_promoted_candidate_is_held_to_absolute_limits() -> None:
-    board = Board()
-    board.watch("r", ("v2",), "v2", Guard({"error_rate": Limit(max=0.05)}), "json", 0.0)
-    board.on_tick(Tick(0, "a", 1, 1, arms=[ArmTick("r", "v2", "primary", 1.0, {"500": 60})]), 0.1)
-    (evidence,) = board.evidence("r", 0.2)
-    assert (evidence.n, evidence.value) == (60, 1.0)
-    assert evidence.log_breach >= log(1000)
 
 
 def test_many_events_in_each_tick_do_not_look_like_an_order_of_them() -> None:
@@ -243,29 +182,6 @@ def test_a_shadow_is_judged_by_its_first_token_too() -> None:
             text = Text("hi", "stop", first_token=factor * float(rng.lognormal(-2, 0.3)))
             board.on_observations([replace(leg(role, version, at, 0), text=text, share=1.0)], at * 0.01)
     assert board.evidence(ROUTE, 15.0)[0].log_breach > np.log(1000)
-
-
-def test_what_a_full_bound_leaves_out_is_counted() -> None:
-    board = watched()
-    assert board.bounds_reached() == dict.fromkeys(BOUNDS, 0)
-    for at in range(MAX_EARLY_LABELS + 3):
-        board.on_label(f"nobody{at}", 1, 0.0)
-    assert board.bounds_reached()["early_labels"] == 3
-    board._streams[ROUTE][1].left_out["layouts"] += 2
-    board.watch(ROUTE, ("v2",), "v1", GUARD, "json", 1.0)
-    assert board.bounds_reached()["layouts"] == 2, "other streams of the route carry on counting"
-
-
-def test_what_bounds_of_a_comparison_left_out_outlives_it() -> None:
-    board = watched()
-    for percent in range(1, 100):
-        share = percent / 200
-        board.on_tick(tick(arm("canary", "v2", 1, share=share), arm("primary", "v1", 1, share=1 - share)), 0.0)
-    reached = board.bounds_reached()["shares"]
-    assert reached == 2 * (99 - MAX_PARTS)
-    board.watch(ROUTE, ("v3",), "v1", GUARD, "json", 1.0, Analysis(detectors=tuple(map(str, range(40)))))
-    assert board.bounds_reached()["shares"] == reached
-    assert board.bounds_reached()["detectors"] == 40 - MAX_WATCHED
 
 
 def test_numbers_and_times_of_tokens_are_judged() -> None:

@@ -9,7 +9,8 @@ from proxy.contracts.observation import Tensor, Usage
 from proxy.contracts.settings import Guard, Limit
 from proxy.stats.board import Board
 from proxy.stats.totals import AMPLE_MEMORY
-from tests.stats.test_board import GUARD, ROUTE, arm, leg, tick, watched
+from tests.stats.test_board import leg
+from tests.support.boards import GUARD, ROUTE, arm, tick, watched
 from tests.support.observed import observation
 
 
