@@ -1,6 +1,7 @@
 # make demo    three real model servers, Penumbra in front, a canary that breaks and is rolled back
 # make test    all tests; ARGS="tests/routing -k sticky" for some of them, and only what those need is installed
 # make unit    the tests that need nothing but Python packages; in a minute
+# make system-tests  those that need more: real processes, model servers, browsers
 # make lint    format, lint and types
 # make coverage  the unit tests again, and how much of each room they run
 # make check   lint, all tests, and how much of each room they run: what must hold before a commit
@@ -19,7 +20,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint coverage check systems chaos bench docs wheels pythons release-check lock clean
+.PHONY: help demo test unit lint coverage check systems system-tests chaos bench docs wheels pythons release-check lock clean
 
 VENV := .venv
 MODELS := .venv-models
@@ -39,32 +40,39 @@ help:
 demo: $(VENV)/.done $(MODELS)/.done
 	@$(VENV)/bin/penumbra demo $(ARGS)
 
-# Tests wait for sockets: one more than there are cores keeps these busy; those with real processes wait for
-# nearly half of their time, so that with twice as many nothing is idle. Files stay whole, the long ones first.
+# Tests that compute get a process for each core, those with real processes, which wait for most of their time, three.
+# Each of them collects its own part only. Files stay whole, the long ones first.
 SPREAD := --dist loadfile --no-loadscope-reorder
-PARALLEL := -n $(shell expr $$(nproc) + 1) $(SPREAD)
-WAITING := -n $(shell expr $$(nproc) \* 2) $(SPREAD)
+COMPUTING := -n $(shell nproc) $(SPREAD)
+WAITING := -n $(shell expr $$(nproc) \* 3) $(SPREAD)
 MEASURED := -p tests.support.measured
 PYTEST := $(VENV)/bin/python -m pytest
+TOGETHER := $(MAKE) --no-print-directory --output-sync=target --jobs=3
 
 test: $(VENV)/.done
+ifneq ($(ARGS),)
 	@$(call install,$(ARGS))
-	$(PYTEST) $(or $(ARGS),$(PARALLEL))
+	$(PYTEST) $(ARGS)
+else
+	@echo "==> side by side, each shown when it has ended: unit tests, tests with real processes"
+	$(TOGETHER) unit system-tests
+endif
 
 unit: $(VENV)/.done
-	@$(PYTEST) $(PARALLEL) $$($(NEEDS) --units)
+	@$(PYTEST) $(COMPUTING) $$($(NEEDS) --units)
 
 coverage: $(VENV)/.done
 	@rm -f build/coverage-*.json
-	$(PYTEST) $(MEASURED) $(PARALLEL) $$($(NEEDS) --units)
+	$(PYTEST) $(MEASURED) $(COMPUTING) $$($(NEEDS) --units)
 	$(VENV)/bin/python .ci/coverage_by_room.py build/coverage-*.json
 
-# In one run, what waits and what computes fill each other's gaps; packages come while the types are checked.
+# What waits and what computes fill each other's gaps: for packages, servers and browsers, while types are checked.
 check: $(VENV)/.done
-	@rm -f build/coverage-*.json
-	$(MAKE) --no-print-directory -j2 lint systems
-	$(PYTEST) $(MEASURED) $(WAITING)
-	$(VENV)/bin/python .ci/coverage_by_room.py build/coverage-*.json
+	@echo "==> side by side, each shown when it has ended: lint, unit tests with coverage, tests with real processes"
+	$(TOGETHER) lint coverage system-tests
+
+system-tests: systems
+	@$(PYTEST) $(WAITING) $$($(NEEDS) --systems)
 
 systems: $(VENV)/.done
 	@$(call install)

@@ -42,6 +42,17 @@ def test_whoever_needs_something_exists() -> None:
     assert needs("--units") == [f"--ignore={path}" for path in systems]
 
 
+def test_everything_is_run_once_and_side_by_side() -> None:
+    """`make check` is what CI runs: no room may fall between its parts."""
+    planned = run({}, "make", "--dry-run", "lint", "coverage", "system-tests").stdout
+    units = " ".join(needs("--units"))
+    assert "mypy --strict" in planned and "-p tests.support.measured" in planned
+    assert "needs.py --units" in planned and "needs.py --systems" in planned
+    assert units.replace("--ignore=", "").split() == needs("--systems")
+    told = run({}, "make", "--dry-run", "check").stdout
+    assert "--jobs=3 lint coverage system-tests" in told
+
+
 def interpreter(path: Path, script: str = "exit 0") -> str:
     """A program in the place of a Python: it says by its status whether it is what was looked for."""
     path.parent.mkdir(parents=True, exist_ok=True)
