@@ -41,12 +41,14 @@ demo: $(VENV)/.done $(MODELS)/.done
 	@$(VENV)/bin/penumbra demo $(ARGS)
 
 # Tests that compute get a process for each core, those with real processes, which wait for most of their time, three.
-# Each of them collects its own part only. Files stay whole, the long ones first.
+# Each of them collects its own part only. Files stay whole, the long ones first. What computes yields to what waits,
+# whose servers and browsers must answer in time, and whose compiler others wait for.
 SPREAD := --dist loadfile --no-loadscope-reorder
 COMPUTING := -n $(shell nproc) $(SPREAD)
 WAITING := -n $(shell expr $$(nproc) \* 3) $(SPREAD)
 MEASURED := -p tests.support.measured
 PYTEST := $(VENV)/bin/python -m pytest
+YIELDING := nice -n 10
 TOGETHER := $(MAKE) --no-print-directory --output-sync=target --jobs=3
 
 test: $(VENV)/.done
@@ -59,11 +61,11 @@ else
 endif
 
 unit: $(VENV)/.done
-	@$(PYTEST) $(COMPUTING) $$($(NEEDS) --units)
+	@$(YIELDING) $(PYTEST) $(COMPUTING) $$($(NEEDS) --units)
 
 coverage: $(VENV)/.done
 	@rm -f build/coverage-*.json
-	$(PYTEST) $(MEASURED) $(COMPUTING) $$($(NEEDS) --units)
+	$(YIELDING) $(PYTEST) $(MEASURED) $(COMPUTING) $$($(NEEDS) --units)
 	$(VENV)/bin/python .ci/coverage_by_room.py build/coverage-*.json
 
 # What waits and what computes fill each other's gaps: for packages, servers and browsers, while types are checked.
@@ -92,7 +94,7 @@ endef
 lint: $(VENV)/.done
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
-	@$(VENV)/bin/mypy --strict
+	@$(YIELDING) $(VENV)/bin/mypy --strict
 
 chaos: $(VENV)/.done
 	@$(VENV)/bin/python -m tests.process.chaos $(ARGS)

@@ -21,8 +21,9 @@ settings.load_profile("penumbra")
 
 os.environ.setdefault("PENUMBRA_OPTIMIZE", "1")  # how long compiling takes counts, how fast that runs does not
 
-LONG = ("compiled/test_package.py", "e2e", "compiled", "process", "demo", "dataplane")
-"""Files and folders that take long, the longest first. Compiling comes before what waits for it."""
+LONG = ("compiled/test_package.py", "e2e", "process/chaos", "compiled", "process", "demo", "dataplane")
+"""Files and folders that take long, the longest first. Compiling comes long before what waits for it: four files of
+`compiled` would each keep a process of pytest idle until there is a package."""
 
 
 OF_THREADS: list[sqlite3.Connection] = []
