@@ -11,7 +11,9 @@ of control that grows with traffic.
 from __future__ import annotations
 
 import random
+import struct
 import time
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
@@ -101,6 +103,34 @@ def embedded(model: str, point: list[float]) -> bytes:
     return orjson.dumps(
         {"object": "list", "data": [row], "model": model, "usage": {"prompt_tokens": 4, "total_tokens": 4}}
     )
+
+
+def in_base64(exchange: Body) -> Body:
+    """The same as OpenAI's own clients ask for it."""
+    return exchange[0], _in_base64(exchange[1]), _in_base64(exchange[2])
+
+
+def _in_base64(answer: bytes) -> bytes:
+    document = orjson.loads(answer)
+    (row,) = document["data"]
+    row["embedding"] = b64encode(struct.pack(f"<{DIMENSIONS}f", *row["embedding"])).decode()
+    return orjson.dumps(document)
+
+
+def as_tensors(exchange: Body) -> Body:
+    """The same as Triton is asked and answers by gRPC: eight tokens, and single precision, raw."""
+    tokens = [float(len(exchange[0]) + at) for at in range(8)]
+    asked = {"name": "tokens", "shape": [1, 8], "datatype": "FP32", "data": tokens}
+    request = by_grpc(orjson.dumps({"inputs": [asked]}), raw=True)
+    return request, _as_tensor(exchange[1]), _as_tensor(exchange[2])
+
+
+def _as_tensor(answer: bytes) -> bytes:
+    document = orjson.loads(answer)
+    row = document["data"][0]["embedding"]
+    output = {"name": "embedding", "shape": [1, DIMENSIONS], "datatype": "FP32", "data": row}
+    named = {"model_name": "embed", "model_version": document["model"]}
+    return by_grpc(orjson.dumps({**named, "outputs": [output]}), raw=True)
 
 
 def chats(count: int, seed: int = 7) -> list[Body]:
@@ -221,6 +251,7 @@ def methods() -> dict[str, tuple[Method, Sequence[Body]]]:
 
     numbers, texts = bodies(8192), chats(1024)
     events = product(False, "openai", fields=b"content-type: text/event-stream\r\n")
+    points = embeddings(256)
     typed, raw = ([tuple_of(each, raw=raw) for each in numbers] for raw in (False, True))
     return {
         ONE_RECORD: (product(mirrored=False), numbers),
@@ -229,7 +260,9 @@ def methods() -> dict[str, tuple[Method, Sequence[Body]]]:
         "product: a record by gRPC, raw": (product(False, "grpc", fields=GRPC), raw),
         "product: a record by gRPC and its shadow's": (product(True, "grpc", fields=GRPC), typed),
         f"product: a record of {WIDE:,} features and its shadow's": (product(True), bodies(512, features=WIDE)),
-        f"product: an embedding of {DIMENSIONS:,} numbers and its shadow's": (product(True, "openai"), embeddings(256)),
+        EMBEDDING: (product(True, "openai"), points),
+        f"{EMBEDDING}, in base64": (product(True, "openai"), list(map(in_base64, points))),
+        f"{EMBEDDING}, by gRPC, raw": (product(True, "grpc", fields=GRPC), list(map(as_tensors, points))),
         "river: ADWIN for each value": (naive(ADWIN), numbers),
         "river: KSWIN for each value": (naive(lambda: KSWIN(seed=7)), numbers[:256]),
         **{
@@ -246,6 +279,7 @@ def tuple_of(exchange: Body, raw: bool) -> Body:
     return asked, answer, copy
 
 
+EMBEDDING = f"product: an embedding of {DIMENSIONS:,} numbers and its shadow's"
 ONE_RECORD = "product: a record"
 BY_GRPC = "product: a record by gRPC"
 COMPARERS: tuple[TextComparer, ...] = ("words", "characters", "exact")

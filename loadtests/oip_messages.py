@@ -11,18 +11,19 @@ GRPC = b"content-type: application/grpc\r\ngrpc-accept-encoding: identity, defla
 
 
 def by_grpc(body: bytes, *, raw: bool = False) -> bytes:
-    """A body of JSON, whose tensors are FP64, as one framed message; `raw`: with the contents beside the tensors, as
-    Triton writes them."""
+    """A body of JSON, whose tensors are FP64 or FP32, as one framed message; `raw`: with the contents beside the
+    tensors, as Triton writes them."""
     document: dict[str, Any] = orjson.loads(body)
     asked = "inputs" in document
     tensors = document["inputs" if asked else "outputs"]
     message = b"" if asked else field(1, document["model_name"].encode()) + field(2, document["model_version"].encode())
     contents = b""
     for tensor in tensors:
-        data = struct.pack(f"<{len(tensor['data'])}d", *tensor["data"])
+        single = tensor["datatype"] == "FP32"
+        data = struct.pack(f"<{len(tensor['data'])}{'f' if single else 'd'}", *tensor["data"])
         shape = field(3, b"".join(map(varint, tensor["shape"])))
-        head = field(1, tensor["name"].encode()) + field(2, b"FP64") + shape
-        message += field(5, head if raw else head + field(5, field(7, data)))
+        head = field(1, tensor["name"].encode()) + field(2, tensor["datatype"].encode()) + shape
+        message += field(5, head if raw else head + field(5, field(6 if single else 7, data)))
         contents += field(7 if asked else 6, data) if raw else b""
     message += contents
     return b"\0" + len(message).to_bytes(4, "big") + message

@@ -11,6 +11,7 @@ only of those that are kept: what waits for another leg, and examples. Legs of `
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
@@ -18,7 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from proxy.contracts.leg_join import WorkerRun
-from proxy.contracts.observation import Answer, Observation, Tensor, observed
+from proxy.contracts.observation import MANY, Answer, Observation, Tensor, observed
 from proxy.contracts.record import Record
 from proxy.contracts.table import Role
 
@@ -96,4 +97,5 @@ class AlikeLegs(Struct, frozen=True):
 
 def _filled(tensor: Tensor, rows: bytes, at: int) -> Tensor:
     size = tensor.width * DOUBLE
-    return replace(tensor, data=memoryview(rows)[at * size : (at + 1) * size].cast("d").tolist())
+    values = array("d", rows[at * size : (at + 1) * size])
+    return replace(tensor, data=values if tensor.width >= MANY and not tensor.integer else values.tolist())

@@ -51,6 +51,11 @@ NOT_LOOKED_AT: frozenset[str] = frozenset(
 """Reasons that are bounds of this program: nobody knows what such a body holds."""
 
 
+MANY = 512
+"""Values from which on numbers are kept packed: a list of them takes four times the room, and each pass over it some
+microseconds."""
+
+
 class Tensor(Struct, frozen=True, gc=False):
     """A named block of values, row-major and flat: `rows` x `width`."""
 

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from itertools import compress
@@ -306,7 +307,7 @@ class AlikeRows:
 
     def put(self, row: Sequence[float]) -> None:
         """Adds a row that fits."""
-        self.rows.append(packer(self.width)(*row))
+        self.rows.append(row.tobytes() if type(row) is array else packer(self.width)(*row))
 
     def packed(self) -> bytes:
         """The numbers as doubles, shape (rows, width)."""

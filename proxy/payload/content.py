@@ -65,8 +65,11 @@ def judged(tensors: Sequence[Tensor], inputs: Sequence[Tensor], by_row: bool = F
 
 
 def _are_finite(data: Sequence[Any]) -> bool:
-    """Whether numbers are all finite, for sure: a sum of finite ones may be infinite."""
-    return bool(np.isfinite(np.frombuffer(data)).all()) if type(data) is array else isfinite(sum(data))
+    """Whether numbers are all finite, for sure: a sum of finite ones, or of their squares, may be infinite."""
+    if type(data) is array:
+        numbers = np.frombuffer(data)
+        return isfinite(np.vdot(numbers, numbers))  # one pass, and no array of flags
+    return isfinite(sum(data))
 
 
 def _rows(tensors: Sequence[Tensor]) -> int:

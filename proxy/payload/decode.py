@@ -23,6 +23,7 @@ from proxy.contracts.observation import (
     Tensor,
     Text,
     UnreadReason,
+    Usage,
     observed,
 )
 from proxy.contracts.outcome import ContentReason
@@ -40,6 +41,7 @@ from proxy.payload.grpc.frames import is_call, is_taken
 from proxy.payload.grpc.stream import CallReader
 from proxy.payload.grpc.usual import ANSWERS, REQUESTS
 from proxy.payload.language.stream import StreamReader
+from proxy.payload.language.usual import usual_embeddings
 from proxy.payload.oip import joined
 from proxy.payload.parts import AnswerReader, Assembly, PartedAnswer
 from proxy.payload.pictures.found import in_place_of_texts, is_picture, of_body
@@ -50,7 +52,8 @@ from proxy.payload.unpacking import unpack
 Decode = Callable[[Record, Protocol, tuple[int, str], Analysis, PartedAnswer | None], Observation]
 """`decode`, and what stands around it."""
 UsualRequest = Callable[[bytes], tuple[Tensor, ...] | None]
-UsualResponse = Callable[[bytes], tuple[tuple[Tensor, ...], str] | None]
+UsualResponse = Callable[[bytes], tuple[tuple[Tensor, ...], str, Usage | None] | None]
+"""Tensors, who answers, and its tokens."""
 
 
 class Codec(Struct, frozen=True):
@@ -88,11 +91,14 @@ CODECS: dict[Protocol, Codec] = {
     "grpc": Codec(oip.read_request, oip.read_response, ends=False, calls=CallReader),
     "kserve-v1": Codec(kserve_v1.read_request, kserve_v1.read_response, by_row=frozenset(("", "instances"))),
     "mlflow": Codec(mlflow.read_request, mlflow.read_response, by_row=frozenset(("", "instances"))),
-    "openai": Codec(openai.read_request, openai.read_response, stream=openai.CompletionStream),
+    "openai": Codec(
+        openai.read_request, openai.read_response, usual_response=usual_embeddings, stream=openai.CompletionStream
+    ),
     "json": Codec(plain.read_request, plain.read_response, empty_lists=True, stream=plain.EventStream),
 }
 
 NO_CONTENT = Content()
+JSON = b"application/json"
 FRAME = b"\0"
 """What a message of gRPC begins with that is not compressed, and no JSON or text."""
 PARTS_LOST: Answer = (), None, "parts_lost", False, "", "", None
@@ -183,15 +189,12 @@ def _read_answer(
     data = record.response
     if data is None:
         return _read_ends(record, codec, analysis)
-    usual, watched = None, analysis.identity.source
-    if data[:1] == FRAME and codec.calls is not None and watched != "json":
-        usual = ANSWERS.read(data)
-    elif codec.usual_response and watched != "json" and (len(data) <= SMALL_BYTES or not may_be_costly(data)):
-        usual = codec.usual_response(data)
+    watched = analysis.identity.source
+    usual = _usual_answer(record, data, codec) if watched != "json" else None
     if usual is not None:
-        tensors, identity = usual
+        tensors, identity, usage = usual
         who = identity if watched == "protocol" else ""
-        return tensors, None, "", record.inference, judged(tensors, inputs), who, None
+        return tensors, None, "", record.inference, judged(tensors, inputs), who, usage
     if not data.strip():
         return EMPTY if record.inference else NO_ANSWER
     body = Body(data, record.response_fields.lower(), analysis, record.chunks, record.ends)
@@ -200,6 +203,15 @@ def _read_answer(
     if unread == "coding" and is_call(body) and not is_taken(body.fields, record.request_fields.lower()):
         unread = "encoding"  # its client cannot read it either
     return _judged(record, codec, inputs, body, content, unread)
+
+
+def _usual_answer(record: Record, data: bytes, codec: Codec) -> tuple[tuple[Tensor, ...], str, Usage | None] | None:
+    if data[:1] == FRAME and codec.calls is not None:
+        known = ANSWERS.read(data)
+        return None if known is None else (*known, None)
+    if codec.usual_response is None or (codec.stream is not None and JSON not in record.response_fields):
+        return None
+    return codec.usual_response(data) if len(data) <= SMALL_BYTES or not may_be_costly(data) else None
 
 
 def _read_stream(

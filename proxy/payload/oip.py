@@ -90,7 +90,7 @@ def usual_request(data: bytes) -> tuple[Tensor, ...] | None:
     return usual if len(tensors) == 1 else joined(usual) if usual else None
 
 
-def usual_response(data: bytes) -> tuple[tuple[Tensor, ...], str] | None:
+def usual_response(data: bytes) -> tuple[tuple[Tensor, ...], str, None] | None:
     """The same of a response, and who gave it."""
     try:
         answer = typed_answer(data)
@@ -102,7 +102,7 @@ def usual_response(data: bytes) -> tuple[tuple[Tensor, ...], str] | None:
     if tensors is None:
         return None
     who = known_identity if len(data) <= MAX_REMEMBERED else _identity
-    return tensors, who(answer.model_name, answer.model_version)
+    return tensors, who(answer.model_name, answer.model_version), None
 
 
 def _identity(name: str | None, version: str | int | None) -> str:

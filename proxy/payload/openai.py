@@ -34,11 +34,12 @@ def read_response(body: Body) -> Content:
     """Text, tools and usage of an answer, or the vectors of embeddings, or ranks. Raises Unreadable."""
     if sse.is_stream(body):
         return read_stream(body)
+    whole = body.data.startswith(b"{")
     if (usual := usual_completion(body)) is not None:
         return usual
-    if media.is_sound(body):
+    if not whole and media.is_sound(body):
         raise Unreadable("form")
-    if (text := media.transcript(body)) is not None:
+    if not whole and (text := media.transcript(body)) is not None:
         refuse_silence(bool(text), "")
         return said_by({}, Text(text))
     document = body.json()

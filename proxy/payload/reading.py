@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from proxy.contracts.bounds import MAX_NAME, MAX_TEXT, shortened
 from proxy.contracts.identity import identity_of
-from proxy.contracts.observation import ColumnKind, Tensor, Text, UnreadReason, Usage
+from proxy.contracts.observation import MANY, ColumnKind, Tensor, Text, UnreadReason, Usage
 from proxy.contracts.settings import Analysis
 
 MAX_TENSORS = 256
@@ -24,10 +24,6 @@ MAX_TENSORS = 256
 
 MAX_TENSOR_VALUES = 262_144
 """Values of one tensor that are looked at: an image batch fits, a stray gigabyte does not."""
-
-MANY = 512
-"""Values from which on numbers are kept packed: a list of them takes four times the room, and each pass over it some
-microseconds."""
 
 MAX_CATEGORY = 64
 """Characters of a string that still counts as a category."""

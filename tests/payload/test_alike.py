@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from array import array
 from typing import Any
 
 import orjson
@@ -192,6 +193,22 @@ def test_vectors_of_one_value_are_rows() -> None:
         alike, _ = read_alike(records, SOURCE, lambda route: ("oip", PROTOCOL))
         seen = [decode(records[at], "oip", SOURCE, analysis) for legs, places in alike for at in places]
         assert seen == [leg for legs, _ in alike for leg in legs]
+
+
+@pytest.mark.parametrize("protocol", ["oip", "grpc"])
+def test_wide_rows_stay_packed(protocol: Protocol) -> None:
+    """Embeddings as tensors: many numbers of one answer, which `decode` keeps in one piece."""
+    wide = [body("outputs", tensor("embedding", [number + 0.5] * 600, "FP32")) for number in range(20)]
+    if protocol == "grpc":
+        named = [body("outputs", *orjson.loads(each)["outputs"], model_name="m", model_version="1") for each in wide]
+        wide = [by_grpc(each, raw=True) for each in named]
+    records = [
+        replace(leg, response=each)
+        for leg, each in zip(CALLS[::2] if protocol == "grpc" else USUAL[::2], wide, strict=True)
+    ]
+    for _ in range(2):  # the forms of messages are learnt
+        seen = read(records, protocol)
+    assert type(seen[0].outputs[0].data) is array and taken(records, protocol) == len(records)
 
 
 def test_whole_numbers_of_calls_stay_such() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from proxy.contracts.observation import MANY
 from proxy.payload.reading import (
-    MANY,
     MAX_DEPTH,
     MAX_TENSOR_VALUES,
     Unreadable,

@@ -13,14 +13,17 @@ there, too. Its id may differ: it says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Sequence
 from struct import Struct
 from typing import Any
+
+import numpy as np
 
 from proxy.contracts.datatypes import INTEGER_TYPES, LETTERS
 from proxy.contracts.grpc_status import PREFIX
 from proxy.contracts.identity import IDENTITY_FIELDS, identity_of
-from proxy.contracts.observation import Tensor
+from proxy.contracts.observation import MANY, Tensor
 from proxy.payload.grpc import inference
 from proxy.payload.grpc.numbers import DOUBLE, FLOAT, INT64
 from proxy.payload.grpc.wire import BYTES, located
@@ -55,15 +58,20 @@ class TensorPlace:
 
     def tensor(self, data: bytes) -> Tensor | None:
         """The tensor in a message of the form; None: it has other values than its shape asks for."""
-        read = self.read
+        read, size = self.read, self.rows * self.width
+        if isinstance(read, Struct) and size >= MANY and not self.integer:
+            wide = np.frombuffer(data, read.format[:1] + read.format[-1:], size, self.begin).astype(np.float64)
+            return self._made(array("d", wide.tobytes()))
         if isinstance(read, Struct):
             values = list(read.unpack_from(data, self.begin))
         else:
             assert read is not None
             values = read(data[self.begin : self.end])
-            if len(values) != self.rows * self.width:
+            if len(values) != size:
                 return None
-        kept = values if self.integer else packed(values)
+        return self._made(values if self.integer else packed(values))
+
+    def _made(self, kept: Sequence[Any]) -> Tensor:
         return Tensor(
             *(self.name, self.rows, self.width, "number", kept, (), self.integer, False, False, (), self.datatype)
         )

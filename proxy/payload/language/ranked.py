@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from proxy.contracts.observation import Tensor
-from proxy.payload.reading import MANY, MAX_TENSOR_VALUES, MAX_TENSORS, Unreadable, checked, fields_of, flatten, packed
+from proxy.contracts.observation import MANY, Tensor
+from proxy.payload.reading import MAX_TENSOR_VALUES, MAX_TENSORS, Unreadable, checked, fields_of, flatten, packed
 
 RANKS = ("relevance_score", "score")
 VECTORS = ("embedding", "embeddings", "values")
@@ -146,13 +146,14 @@ def _of_one(text: Any) -> Sequence[Any]:
 
 
 def _vector(value: Any) -> Sequence[Any]:
+    """One vector: numbers, or as bytes, in base64 or not any more."""
     if isinstance(value, list):
         numbers = packed(values := flatten(value))  # which a value that is no number is left out of
         return numbers if numbers is not values else packed(checked(values, "number"))
-    if not isinstance(value, str):
+    if not isinstance(value, str | bytes):
         raise Unreadable("schema")
     try:
-        found = np.frombuffer(b64decode(value, validate=True), dtype="<f4")
+        found = np.frombuffer(b64decode(value, validate=True) if isinstance(value, str) else value, dtype="<f4")
     except (Base64Error, ValueError) as error:
         raise Unreadable("values") from error
     return array("d", found.astype(np.float64).tobytes()) if len(found) >= MANY else found.tolist()

@@ -37,9 +37,9 @@ class Head(NamedTuple):
 
 def head_of(data: bytes) -> Head | None:
     """The head of a picture, from its first bytes; None: it is none. Never raises."""
-    reader = next((reader for magic, reader in READERS.items() if data.startswith(magic)), None)
-    if reader is None:
-        return None
+    if not data.startswith(MAGICS):
+        return None  # nearly all
+    reader = next(reader for magic, reader in READERS.items() if data.startswith(magic))
     try:
         return reader(data)
     except (struct.error, IndexError):
@@ -145,3 +145,4 @@ READERS: dict[bytes, Callable[[bytes], Head | None]] = {
     b"MM\0*": _tiff,
 }
 """The first bytes of a format, and the reader of its head."""
+MAGICS = tuple(READERS)

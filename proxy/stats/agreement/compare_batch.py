@@ -6,7 +6,7 @@ A few numpy calls do for hundreds of pairs what costs microseconds for each. Any
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
@@ -73,6 +73,8 @@ def compare_batch(pairs: Sequence[tuple[Observation, Observation]], rules: Answe
 
 def compare_alike(mine: Tensor, other: Tensor, a: Floats, b: Floats, rules: AnswerRules) -> BatchDifferences | None:
     """The same of rows `a` and `b`, shape (pairs, width), of tensors like `mine` and `other`, which have no values."""
+    if mine == other and mine.width >= MANY and _are_points(mine, rules):
+        return _compare_points(mine, ((a[part], b[part]) for part in _parts(len(a), mine.width)), rules)
     if mine != other or not _is_row(mine, rules):
         return None
     if mine.integer:
@@ -101,20 +103,32 @@ def _compare_tables(first: Tensor, a: Floats, b: Floats, rules: AnswerRules) -> 
 def _compare_vectors(mine: list[Tensor], other: list[Tensor], rules: AnswerRules) -> BatchDifferences | None:
     """One row of each that is a point."""
     first = mine[0]
-    if first.kind != "number" or first.rows != 1 or first.columns or first.texts or rules.comparer(first) != "vectors":
+    if not _are_points(first, rules) or len({tensor.keys for tensor in (*mine, *other)}) > 1:
         return None
+    if not all(type(each.data) is array for each in (*mine, *other)):
+        return None
+    tables = ((_table(mine[part]), _table(other[part])) for part in _parts(len(mine), first.width))
+    return _compare_points(first, tables, rules)
+
+
+def _are_points(tensor: Tensor, rules: AnswerRules) -> bool:
+    if tensor.kind != "number" or tensor.rows != 1 or tensor.columns or tensor.texts:
+        return False
+    if rules.comparer(tensor) != "vectors":
+        return False
     # Of what an answer holds beside its numbers the other reader says what it means.
-    if first.ranks or not rules.is_usual(first.name, ()) or is_named_box(first.name):
-        return None
-    if len({tensor.keys for tensor in (*mine, *other)}) > 1 or not all(
-        type(each.data) is array for each in (*mine, *other)
-    ):
-        return None
+    return not tensor.ranks and rules.is_usual(tensor.name, ()) and not is_named_box(tensor.name)
+
+
+def _parts(rows: int, width: int) -> list[slice]:
+    step = max(AT_ONCE // width, 1)
+    return [slice(at, at + step) for at in range(0, rows, step)]
+
+
+def _compare_points(first: Tensor, tables: Iterable[tuple[Floats, Floats]], rules: AnswerRules) -> BatchDifferences:
     most = tolerance_of(rules, first.name, first.datatype).relative
     shift: list[float] = []
-    step = max(AT_ONCE // first.width, 1)
-    for at in range(0, len(mine), step):
-        a, b = (_table(each[at : at + step]) for each in (mine, other))
+    for a, b in tables:
         shift += (1.0 - cosines(a, b)).tolist()
     return BatchDifferences("vector", [not distance <= most for distance in shift], shift)
 

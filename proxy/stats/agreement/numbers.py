@@ -39,6 +39,13 @@ SUM_ROUNDING = 0.01
 """Distance from 1 that the sum of a row of probabilities may have, for rounding."""
 
 
+SMALLEST, LARGEST = 1e-200, 1e200
+"""Sums of squares in between, and what is made of them, have lost nothing to the range of a double."""
+
+ALIKE = 1.0 - 1e-9
+"""Cosine from which on two rows may be the same, whatever rounding makes of it."""
+
+
 class Tolerance(NamedTuple):
     """How far two numbers may be apart."""
 
@@ -262,15 +269,29 @@ def compare_vectors(mine: Tensor, other: Tensor, rules: AnswerRules) -> AnswerDi
 
 
 def cosines(a: Floats, b: Floats) -> Floats:
-    """The cosine of each row of `a` with that of `b`, shape (rows,)."""
+    """The cosine of each row of `a` with that of `b`, shape (rows,). Of a row it is the same whatever rows are beside
+    it."""
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        mine, others, both = (np.vecdot(x, y) for x, y in ((a, a), (b, b), (a, b)))
+        found: Floats = both / (np.sqrt(mine) * np.sqrt(others))
+    fine = (mine > SMALLEST) & (mine < LARGEST) & (others > SMALLEST) & (others < LARGEST)
+    if not fine.all():
+        found[~fine] = _scaled_cosines(a[~fine], b[~fine])
+    for at in np.flatnonzero(~(found < ALIKE)).tolist():
+        if np.array_equal(a[at], b[at]):
+            found[at] = 1.0
+    return found
+
+
+def _scaled_cosines(a: Floats, b: Floats) -> Floats:
+    """The same of rows whose squares may be too large or too small for a double."""
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         sizes = [np.abs(each).max(axis=1) for each in (a, b)]
         x, y = (each / np.where(size > 0.0, size, 1.0)[:, None] for each, size in zip((a, b), sizes, strict=True))
         lengths = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
         nothing = lengths == 0.0
         found: Floats = (x * y).sum(axis=1) / np.where(nothing, 1.0, lengths)
-    found = np.where(nothing, np.maximum(*sizes) <= FLOOR, found)
-    return np.where((a == b).all(axis=1), 1.0, found)
+    return np.where(nothing, np.maximum(*sizes) <= FLOOR, found)
 
 
 def _cosine(a: Sequence[float], b: Sequence[float]) -> float:

@@ -1,6 +1,8 @@
-"""Usual chat completions say what the reader of any answer says of them."""
+"""Usual chat completions and embeddings say what the reader of any answer says of them."""
 
 import json
+from base64 import b64encode
+from struct import pack
 from typing import Any
 
 import orjson
@@ -13,7 +15,7 @@ from proxy.contracts.settings import Analysis
 from proxy.payload.errors import refuse_errors
 from proxy.payload.language import prompts
 from proxy.payload.language.answers import FORMS, read_document
-from proxy.payload.language.usual import usual_completion, usual_request
+from proxy.payload.language.usual import usual_completion, usual_embeddings, usual_request
 from proxy.payload.pictures.found import in_place_of_texts
 from proxy.payload.reading import Body, Content, Unreadable, fields_of
 
@@ -169,3 +171,99 @@ def test_what_is_no_completion_is_left_to_the_other_reader(data: bytes) -> None:
 
 def test_who_answers_by_a_pointer_is_left_to_the_other_reader() -> None:
     assert usual_completion(body_of(completion({"content": "Yes"}), "json")) is None
+
+
+def embedding(vector: Any, index: Any = 0, **more: Any) -> dict[str, Any]:
+    return {"object": "embedding", "index": index, "embedding": vector, **more}
+
+
+def embedded(*rows: Any, **more: Any) -> dict[str, Any]:
+    counted = {"prompt_tokens": 4, "total_tokens": 4}
+    return {"object": "list", "data": list(rows), "model": "m", "usage": counted, **more}
+
+
+def base64(*values: float) -> str:
+    return b64encode(pack(f"<{len(values)}f", *values)).decode()
+
+
+def both(document: Any) -> tuple[Any, Content | None]:
+    """What the quick reader says, None where it leaves that to the other, and what the other says."""
+    slow = body_of(document)
+    found, said = usual_embeddings(slow.data), read(slow)
+    if found is not None:
+        assert said is not None and repr(found) == repr((said.tensors, slow.identity, said.usage))
+    return found, said
+
+
+vectors = some.sampled_from(
+    [
+        *([0.5, 0.25], [1, 2], [], [None, 1.0], [True], ["a"], [[0.5], [0.25]], [0.1] * 600, 7, None, {}),
+        *(base64(0.5, 0.25), base64(*[0.5] * 600), "", "A", "****", base64(float("inf"))),
+    ]
+)
+listed = some.builds(
+    embedding, vectors, some.sampled_from([0, 1, 1, None, "0"]), object=some.sampled_from(["embedding", "error", None])
+)
+
+
+@given(
+    some.lists(listed | odd, max_size=3),
+    some.dictionaries(
+        some.sampled_from(("error", "object", "model", "usage", "id", "status", "detail", "message", "choices")),
+        some.one_of(odd, some.fixed_dictionaries({"prompt_tokens": counts, "total_tokens": counts})),
+        max_size=2,
+    ),
+)
+def test_usual_embeddings_say_what_any_answer_says(rows: list[Any], top: dict[str, Any]) -> None:
+    both(embedded(*rows, **top))
+
+
+def test_what_servers_send_of_embeddings_is_usual() -> None:
+    for vector in ([0.5, 0.25], base64(0.5, 0.25)):
+        document = embedded(embedding(vector, 1), embedding(vector, 0), id="embd-1", created=1)
+        found, said = both(document)
+        assert found is not None and said is not None
+        (tensor,), who, usage = found
+        assert tensor.keys == (0, 1) and tensor.data == [0.5, 0.25, 0.5, 0.25]
+        assert who == "model=m" and usage.input == 4
+
+
+@given(some.text("AQgw+/=-_ \n", max_size=12))
+def test_base64_is_read_as_strictly_as_by_the_other_reader(text: str) -> None:
+    both(embedded(embedding(text)))
+
+
+def test_embeddings_with_more_in_their_usage_are_usual() -> None:
+    told = {"prompt_tokens": 4, "completion_tokens": 0, "total_tokens": 4, "prompt_tokens_details": None}
+    found, _ = both(embedded(embedding([0.5]), usage=told))
+    assert found[2].output == 0
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b'{"embedding"', b'{"object":"list","data":["embedding"],"model":"m"}']
+)
+def test_what_are_no_embeddings_is_left_to_the_other_reader(data: bytes) -> None:
+    assert usual_embeddings(data) is None
+
+
+@given(
+    some.one_of(some.text(max_size=9), some.lists(some.text(max_size=5), max_size=3), odd, some.just([1, 2])),
+    some.sampled_from(
+        [{}, {"encoding_format": "base64"}, {"dimensions": 3, "user": "u"}, {"messages": []}, {"top": 1}]
+    ),
+    parameters,
+)
+def test_a_usual_request_of_embeddings_says_what_any_request_says(
+    texts: Any, named: dict[str, Any], more: dict[str, Any]
+) -> None:
+    document = {"model": "m", "input": texts, **named, **more}
+    quick, slow = body_of(document), body_of(document)
+    found = usual_request(quick)
+    if found is not None:
+        found = Content(in_place_of_texts(found.tensors))
+        assert repr(found) == repr(asked(slow)) and quick.asked == slow.asked
+
+
+def test_what_clients_send_for_embeddings_is_usual() -> None:
+    for texts in ("And?", ["And?", "Or?"]):
+        assert usual_request(body_of({"model": "m", "input": texts, "encoding_format": "base64"})) is not None

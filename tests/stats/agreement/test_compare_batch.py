@@ -14,7 +14,7 @@ from proxy.contracts.observation import Observation, Tensor, Text
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Role
 from proxy.stats.agreement.compare import compare
-from proxy.stats.agreement.compare_batch import compare_batch
+from proxy.stats.agreement.compare_batch import compare_alike, compare_batch
 from proxy.stats.agreement.rules import AnswerRules
 from proxy.stats.agreement.scales import MANY
 from tests.support.observed import observation
@@ -134,3 +134,18 @@ def test_points_of_other_things_and_numbers_in_lists_are_compared_one_by_one() -
     assert compare_batch([(plain, plain)] * 9, AnswerRules()) is None
     ignored = AnswerRules(Analysis(outputs={"embedding": OutputRule("numbers")}))
     assert compare_batch([(mine, mine)] * 9, ignored) is None
+
+
+def test_points_that_came_alike_are_compared_together() -> None:
+    """Rows of legs that are alike say what pairs say; other wide rows are compared one by one."""
+    rows = np.random.default_rng(5).normal(size=(2, 90, MANY))
+    layout = Tensor("embedding", 1, MANY, "number", ())
+    pairs = [(point(a, "primary"), point(b, "shadow")) for a, b in zip(*rows.tolist(), strict=True)]
+    rules = AnswerRules()
+    found = compare_alike(layout, layout, rows[0], rows[1], rules)
+    assert found is not None and found.kind == "vector"
+    alone = [compare(*pair, rules) for pair in pairs]
+    assert found.shift == pytest.approx([each.shift for each in alone if each is not None], rel=1e-12)
+    assert found.disagree == [each is not None and each.disagree for each in alone]
+    other = replace(layout, name="y")
+    assert compare_alike(other, other, rows[0], rows[1], rules) is None

@@ -7,6 +7,7 @@ from math import inf, nan
 from random import Random
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,13 @@ from proxy.contracts.comparers import OutputRule
 from proxy.contracts.observation import Tensor
 from proxy.contracts.settings import Analysis
 from proxy.stats.agreement.compare import compare_tensors
-from proxy.stats.agreement.numbers import compare_numbers, compare_scores, compare_vectors, tolerance_of
+from proxy.stats.agreement.numbers import (
+    compare_numbers,
+    compare_scores,
+    compare_vectors,
+    cosines,
+    tolerance_of,
+)
 from proxy.stats.agreement.rules import AnswerRules
 from proxy.stats.agreement.scales import MANY
 from proxy.stats.agreement.tally import AnswerDifference
@@ -136,6 +143,17 @@ def test_vectors_beside_their_own_tolerance() -> None:
     strict = AnswerRules(Analysis(outputs={"e": OutputRule("vectors", tolerance=0.001)}))
     assert compare_vectors(mine, other, strict).comparer.startswith("vectors: cosine distance 0.0194")
     assert not compare_vectors(row(0.0, 0.0), row(0.0, 1e-9), AnswerRules()).disagree
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-180, 1e-120, 1.0, 1e120, 1e180, 1e300])
+def test_the_cosine_of_rows_is_that_of_each_by_itself_at_any_size(size: float) -> None:
+    a = np.array([[3.0, 4.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0], [1.0, -1.0]]) * size
+    b = np.array([[4.0, 3.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0], [-1.0, 1.0]]) * size
+    found = cosines(a, b)
+    assert found.tolist() == pytest.approx([0.96, 0.0, 1.0, 1.0, -1.0]) and found[2] == 1.0
+    beside = np.array([[1e300, 1.0], [2.0, 1.0]])
+    assert cosines(np.concatenate([a, beside]), np.concatenate([b, beside]))[:5].tolist() == found.tolist()
+    assert not cosines(a, np.full_like(a, nan))[0] <= 1.0
 
 
 ODD = st.sampled_from([0.0, 1.0, 1.04, 1.2, -1.0, 1e-9, nan, inf, -inf])
