@@ -81,8 +81,9 @@ class AgreementTally:
             self.disagreements += disagreements
             self.kinds[kind] += disagreements
         if shift is not None:
-            finite = [each for each in shift if isfinite(each)]
-            self.shifted += sum(finite)
+            total = sum(shift)
+            finite = shift if isfinite(total) else [each for each in shift if isfinite(each)]
+            self.shifted += total if finite is shift else sum(finite)
             self.shifts += len(finite)
 
     def __iadd__(self, other: Self) -> Self:

@@ -198,13 +198,13 @@ class LabelJoin:
         before = list(map(requests.get, ids))
         first = before[0]
         if first is None:
-            if any(each is not None for each in before):
+            if any(before):
                 return False
             queue.order.extend(ids)
             requests.update(zip(ids, map(_Kept, repeat(block), places), strict=True))
         else:
             known = first.block
-            if any(each is None or each.block is not known or each.before is not None for each in before):
+            if [each for each in before if each is None or each.block is not known or each.before is not None]:
                 return False
             if not known.packed or known.route != block.route or not self._fits(first, block, 0):
                 return False
