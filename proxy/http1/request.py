@@ -9,8 +9,8 @@ it leaves open. Bodies are read here and in `chunks`.
 3. Nothing is read after a request that closes its connection (RFC 9112 §9.6).
 4. Trailers are handed over apart from the head, and only where each of them may go on (`fields.forwardable`).
 
-A request that arrives whole, with a head that was admitted before (`memo`) or that differs from such a one only in
-values that decide nothing (`template`), is not parsed again.
+A head that arrives whole, before its body or with some of it, and was admitted before (`memo`), or differs from such a
+one only in values that decide nothing (`template`), is not parsed again.
 """
 
 from __future__ import annotations
@@ -145,19 +145,24 @@ class RequestReader:
             head = self._known(raw)
             if head is None:
                 self._parse(data)
-                head = self._last  # the first one, where its body is all that follows, and has come
-                if head is not None and not self._left and (head.length or 0) == len(data) - end:
+                head = self._last  # the first one, where what follows is of its body alone
+                if head is not None and (head.length or 0) - self._left == len(data) - end:
                     self._remember(raw, head)
                 return
-        if (head.length or 0) != len(data) - end:
+        length = head.length
+        left = (0 if length is None else length) - len(data) + end
+        if left < 0:
             self._parse(data)
             return
         if not head.keep_alive:
             self._closed, self._between = True, False
+        if left:
+            self._left, self._between, self._parser = left, False, None  # a parser would wait for a head
         self.request_head(head)
         if len(data) > end:
             self.request_body(data[end:])
-        self.request_end()
+        if not left:
+            self.request_end()
 
     def _known(self, raw: bytes) -> Http1RequestHead | None:
         head = _MEMO.get(raw)

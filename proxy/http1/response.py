@@ -10,7 +10,7 @@ The grammar of heads is llhttp's in its strict mode; it is given heads alone, bo
 6. No bare CR, no control character in the reason phrase, nothing before the status line.
 7. Trailers are handed over apart from the head, and only where each of them may go on (`fields.forwardable`).
 
-An answer that arrives whole, with a head that was admitted before, is not parsed again (`memo`).
+A head that arrives whole, before its body or with some of it, and was admitted before, is not parsed again (`memo`).
 """
 
 from __future__ import annotations
@@ -166,19 +166,25 @@ class ResponseReader:
                 return
             self._usual = head.shape
         length = head.length  # compiled, a number and what may be none are compared by a call
-        if length is None or length != len(data) - end:
+        left = -1 if length is None else length - len(data) + end
+        if left < 0:
             self._parse(data)
             return
         self._head = head
+        if left:
+            self._left, self._parser = left, None  # a parser would wait for a head
         self.response_head(head)
-        if length:
+        if len(data) > end:
             self.response_body(data[end:])
-        self._end()
+        if not left:
+            self._end()
 
     def _remember(self, raw: bytes, length: int) -> None:
         head = self._head
-        # Only of an answer that has ended is it sure that `raw` is its head, and not an interim one before it.
-        if self._ended and head is not None and head.length == length and _plain(head):
+        if head is None or head.length is None:
+            return
+        # Where all that follows is of its body it is sure that `raw` is its head, and not an interim one before it.
+        if head.length - self._left == length and _plain(head):
             head.shape = _SHAPES.shape_of(raw, head)
             _MEMO.put(raw, head)
 
@@ -356,7 +362,7 @@ class ResponseReader:
 
 
 def _plain(head: Http1ResponseHead) -> bool:
-    return not (head.bodiless or head.request_id)
+    return not (head.bodiless or head.request_id or head.tunnel)
 
 
 def forget() -> None:

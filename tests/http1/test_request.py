@@ -222,6 +222,17 @@ def test_a_head_that_closes_its_connection_is_remembered_too() -> None:
     assert_refused(error, 400)
 
 
+@pytest.mark.parametrize("cut", [0, 1, 4999])
+def test_a_head_is_remembered_where_its_body_comes_in_parts(cut: int) -> None:
+    """Large bodies never come with their heads; a head of one is read once all the same."""
+    request.forget()
+    head, body = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5000\r\n\r\n", b"ab" * 2500
+    first, _ = read_requests(iter([head + body[:cut], body[cut:]]))
+    again, error = read_requests(iter([head + body[:cut], body[cut:] + head + body, head, body]))
+    assert error is None and [each is first.heads[0] for each in again.heads] == [True, False, True]
+    assert again.bodies == [body] * 3 and again.ends == 3
+
+
 @pytest.mark.parametrize("closes", [b"", b"Connection: close\r\n"])
 def test_a_head_is_never_remembered_for_the_one_before_it(closes: bytes) -> None:
     """The second head promises as many bytes of body as it has itself: what follows the first one looks like a body."""

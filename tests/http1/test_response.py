@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.http1 import write
+from proxy.http1 import response, write
 from proxy.http1.response import MAX_FIELDS, MAX_HEAD
 from tests.support.transcripts import FEEDS, read_response
 
@@ -135,6 +135,21 @@ def test_an_interim_head_is_never_remembered_as_that_of_an_answer(first: bytes) 
     honest = OK + b"Content-Length: 21\r\n\r\n"
     reader, error = read_response(iter([first + honest + b"y" * 21]))
     assert error is None and (reader.head.length, reader.body) == (21, b"y" * 21)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 4999])
+def test_a_head_is_remembered_where_its_body_comes_in_parts(cut: int) -> None:
+    response.forget()
+    head, body = OK + b"Content-Length: 5000\r\n\r\n", b"ab" * 2500
+    first, _ = read_response(iter([head + body[:cut], body[cut:]]))
+    again, error = read_response(iter([head + body[:cut], body[cut:]]))
+    assert error is None and again.head is first.head
+    assert (again.body, again.ends) == (body, 1)
+    again.expect(False)
+    again.head, again.body = None, b""
+    for piece in (head[:9], head[9:] + body):
+        again.feed(piece)
+    assert again.head is not None and (again.body, again.ends) == (body, 2)
 
 
 @pytest.mark.parametrize("endless", [b"0\r\nX: ", b"1;n="], ids=["trailer", "chunk extension"])
