@@ -165,6 +165,7 @@ class Worker:
 
     def _again(self, place: int, seconds: float, action: Callable[[], object]) -> None:
         try:
+            TURN.write()  # timers come before what is called soon: nobody looks at what is said and not written
             action()
         except Exception:  # a bug must not end all deadlines and all ticks
             log.exception("periodic work failed")
