@@ -334,3 +334,5 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         user.response_flush()
         if not self._answered:
             user.response_failed(reason, detail)
+        elif reason == "malformed":
+            self._owner.broken(self, detail, monotonic())  # the answer is whole: nobody else would tell

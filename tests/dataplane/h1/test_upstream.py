@@ -28,6 +28,10 @@ class Owner(ConnectionOwner):
     def __init__(self) -> None:
         self.told: list[str] = []
         self.failed: list[Member] = []
+        self.rules: list[str] = []
+
+    def broken(self, connection: Connection, rule: str, now: float) -> None:
+        self.rules.append(rule)
 
     def member_failed(self, member: Member, now: float) -> None:
         self.failed.append(member)
@@ -172,15 +176,20 @@ def test_an_answer_before_the_end_of_the_request_gives_the_connection_back_with_
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [OK + b"evil", OK.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n"), OK + OK],
+    ("answer", "rules"),
+    [
+        (OK + b"evil", ["bytes after the answer"]),
+        (OK.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n"), []),
+        (OK + OK, ["bytes after the answer"]),
+    ],
     ids=["bytes after it", "the server says so", "two answers"],
 )
-def test_when_it_is_not_used_again(answer: bytes) -> None:
+def test_when_it_is_not_used_again(answer: bytes, rules: list[str]) -> None:
     line = Line()
     line.ask()
     line.hear(answer)
     assert line.user.body == b"one" and line.owner.told == [] and line.socket.ends == ["abort"]
+    assert line.owner.rules == rules, "and it is told"
 
 
 def test_bytes_that_belong_to_no_request_end_it() -> None:
@@ -188,7 +197,7 @@ def test_bytes_that_belong_to_no_request_end_it() -> None:
     line.ask()
     line.hear(OK)
     line.hear(b"H")
-    assert line.socket.ends == ["abort"]
+    assert line.socket.ends == ["abort"] and line.owner.rules == ["bytes come that belong to no request"]
 
 
 def test_garbage_is_malformed_and_what_came_before_is_flushed() -> None:
