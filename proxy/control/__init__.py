@@ -11,6 +11,7 @@ lineage           where the versions of a route come from, for the audit
 intake            observations to the board, and how many of them control can take
 promised_answers  answers held to the JSON Schema that their request gives
 spoken_protocols  which protocol a route speaks, from its first requests
+disk_thread       where files are used: a disk that hangs holds nobody for long
 loop_lag          how late the event loop is
 state/            what survives a restart
 api/              the admin API and the status page

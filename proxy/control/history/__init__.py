@@ -5,8 +5,7 @@ tiers      lengths of steps that are kept, and the step that an answer has
 gather     ticks → the counts of the second under way
 gauges     engine and board → split, scorecard, drift, and the counts that come with records
 shelf      blocks of steps in memory, bounded
-archive    blocks of steps on disk, bounded, in a thread
-disk       the thread in which that file is used: a disk that hangs holds nobody else
+archive    blocks of steps on disk, bounded, in a thread (`control.disk_thread`)
 keeping    seconds → blocks → minutes → ten minutes, and where the steps of an answer are
 past       the door: the history and its file
 series     steps → the series of an answer
