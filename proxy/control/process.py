@@ -182,12 +182,12 @@ class Control:
 
     def _use_threads(self) -> None:
         """From here on nobody waits long for a disk."""
-        self._engine.keeper.use(DiskThread(name="state"))
+        disk = DiskThread(name="state")  # of all that stands beside the state file
+        self._engine.keeper.use(disk)
+        self._chronicle.archive.use(disk)
+        self._notifier.use_thread(disk)
         if self._mirror is not None:
-            self._mirror.use(DiskThread(name="mirror"))
-        beside = DiskThread(name="beside")  # what nobody decides by
-        self._chronicle.archive.use(beside)
-        self._notifier.use_thread(beside)
+            self._mirror.use(disk)
 
     def _tell_of_states(self) -> None:
         with contained("following the states of stories"):

@@ -43,10 +43,11 @@ class Keeper:
         self.stored: dict[str, RouteState] = {}
 
     def use(self, disk: DiskThread) -> None:
-        """From now on the files are used in this thread: control goes on while a disk hangs."""
+        """From now on the state file is used in this thread, and the anchor, which may be on another disk, in one of
+        its own: control goes on while a disk hangs, and changes are stored while that of the anchor does."""
         if isinstance(self._store, PatientStore):
             self._store.use(disk)
-            self.anchor.use(disk)
+            self.anchor.use(DiskThread(name="anchor"))
 
     def begin(self, routes: Collection[str], found: Recovered | None = None) -> None:
         """Takes up what an earlier process stored; `found`: what it is. Raises StoreError."""

@@ -12,6 +12,7 @@ import pytest
 from proxy.contracts.release import RouteState
 from proxy.control.disk_thread import DiskThread
 from proxy.control.state.anchor import Anchor
+from proxy.control.state.keeper import Keeper
 from proxy.control.state.ledger import Ledger
 from proxy.control.state.patient_store import PatientStore
 from proxy.control.state.state_file import StoreError
@@ -151,6 +152,22 @@ def test_a_process_ends_while_its_disk_hangs(tmp_path: Path, disk: Disk) -> None
     store.close()
     disk.work()
     store.close()
+
+
+def test_changes_are_stored_while_the_disk_of_the_anchor_hangs(
+    store: PatientStore, disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = threading.Event()
+    monkeypatch.setattr("proxy.control.state.anchor._append", lambda path, line: held.wait())
+    keeper = Keeper(store, str(tmp_path / "anchor"))
+    keeper.use(disk.thread)
+    thread = keeper.anchor._disk
+    assert thread is not None
+    thread._patience = 0.01
+    for at in range(1, 4):
+        assert keeper.record([], [state(float(at))], split(float(at)), at, float(at))
+    assert store.states()["r"].split == {"v2": 3.0} and keeper.anchor.errors == 3
+    held.set()
 
 
 def test_an_anchor_that_hangs_refuses_nothing_and_is_counted(
