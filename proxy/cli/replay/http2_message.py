@@ -1,6 +1,6 @@
 """A captured request as a head and a body for one server of HTTP/2: by the rules by which a worker sends copies.
 
-1. Of the metadata of a call goes what the capture has kept, less what belongs to one connection.
+1. Of the metadata of a call goes what the capture has kept, less what no replay sends (`fields_of`).
 2. A call has the time that the replay gives it. That of its client is not in a capture, and says nothing about a copy;
    a stream may take longer than its head.
 3. A request of REST becomes a call for a version that takes calls alone (`grpc://`), as in production.
@@ -10,21 +10,17 @@ from __future__ import annotations
 
 from math import inf
 
-from proxy.cli.replay.message import BODILESS, MAX_HEADS, RequestMessage, id_of, line_of
-from proxy.contracts.field_rules import REQUEST_SPECIAL, without_fields
+from proxy.cli.replay.message import BODILESS, MAX_HEADS, RequestMessage, fields_of, id_of, line_of
 from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.message import RequestHead
 from proxy.contracts.settings import RouteSettings, Settings
 from proxy.contracts.table import Version
 from proxy.control.capture.format import Captured
 from proxy.http2.fields import FieldList
-from proxy.http2.request import TIMEOUT, write_request
+from proxy.http2.request import write_request
 from proxy.routing.calls import is_read, is_unary
 from proxy.routing.rewrite.call import call_plan
 from proxy.routing.rewrite.plan import RewritePlan, plan_of
-
-_LEFT_OUT = REQUEST_SPECIAL | {TIMEOUT}
-"""Fields that are of another connection, or written anew."""
 
 
 class Http2Addressed:
@@ -64,7 +60,7 @@ class Http2Addressed:
 
     def _head(self, asked: Captured) -> RequestHead:
         method, target = line_of(asked)
-        head = RequestHead(method, self._authority, target, without_fields(asked.request_fields, _LEFT_OUT))
+        head = RequestHead(method, self._authority, target, fields_of(asked))
         head.scheme = self._scheme
         return head
 

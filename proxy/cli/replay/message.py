@@ -1,7 +1,8 @@
 """A captured request as bytes for one server of HTTP/1.1: by the rules by which a worker sends copies.
 
 Path prefix, `Host`, `rewrite` and `authorization` are those of the version; the fields are those that the capture has
-kept, and what marks a copy. What cannot be a head of HTTP (captures come from elsewhere, too) goes nowhere.
+kept, and what marks a copy. What cannot be a head of HTTP (captures come from elsewhere, too) goes nowhere. No
+field goes that frames a body, is of one connection, or proves who somebody is: captures of this program have none.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from proxy.contracts.field_rules import REQUEST_SPECIAL, same_names, without_fields
 from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.message import RequestHead
+from proxy.contracts.rewrite import CREDENTIAL_FIELDS
 from proxy.contracts.settings import RouteSettings, Settings
 from proxy.contracts.table import Version
 from proxy.control.capture.format import Captured
@@ -24,6 +27,10 @@ _METHOD = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}")
 _TARGET = re.compile(rb"/[\x21-\x7e\x80-\xff]*")
 _FIELDS = re.compile(rb"(?:[A-Za-z0-9!#$%&'*+.^_`|~-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*")
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,256}")
+
+_LEFT_OUT = REQUEST_SPECIAL | same_names([*CREDENTIAL_FIELDS, "grpc-timeout"])
+"""Fields that a replay writes anew, or that are nobody's but their client's: read twice, a length or a coding smuggles
+another request."""
 
 BODILESS = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS"))
 """Methods whose empty body is not announced (RFC 9110 §8.6)."""
@@ -99,7 +106,7 @@ class Addressed:
         head = self._heads.get(key)
         if head is None:
             method, target = line_of(asked)
-            head = Http1RequestHead(method, self._authority, target, key[2])
+            head = Http1RequestHead(method, self._authority, target, fields_of(asked))
             if is_grpc(head.field(b"content-type")):
                 raise Unwritable(CALL, BY_HTTP2)
             if len(self._heads) >= MAX_HEADS:
@@ -114,6 +121,11 @@ def line_of(asked: Captured) -> tuple[bytes, bytes]:
     if not (_METHOD.fullmatch(method) and _TARGET.fullmatch(target) and _FIELDS.fullmatch(asked.request_fields)):
         raise Unwritable(PATH, NO_HEAD)
     return method, target
+
+
+def fields_of(asked: Captured) -> bytes:
+    """The header fields that are sent."""
+    return without_fields(asked.request_fields, _LEFT_OUT)
 
 
 def id_of(asked: Captured) -> bytes:

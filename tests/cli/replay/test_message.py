@@ -53,6 +53,20 @@ def test_a_body_that_is_rewritten_has_its_own_length_once() -> None:
     assert head.lower().count(b"content-length: %d" % len(body)) == head.lower().count(b"content-length") == 1
 
 
+FOREIGN = (
+    b"Content-Length: 1", b"content_length: 1", b"Transfer-Encoding: chunked", b"Host: elsewhere", b"Connection: close",
+    b"Expect: 100-continue", b"X-Request-Id: another", b"x-penumbra-shadow: 0", b"Authorization: Bearer theirs",
+    b"cookie: a=1", b"X_Api_Key: theirs", b"grpc-timeout: 1n",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("field", FOREIGN, ids=lambda field: field.partition(b":")[0].decode())
+def test_a_capture_frames_no_body_and_proves_nobody(field: bytes) -> None:
+    kept = b"content-type: application/json\r\n"
+    hostile = leg(3, request_fields=kept + field + b"\r\n")
+    assert addressed().message(hostile) == addressed().message(leg(3, request_fields=kept))
+
+
 def test_a_version_has_its_own_credential() -> None:
     message = addressed(credentials={"v2": Credential("own", value="Bearer ci")}).message(leg(3))
     assert b"authorization: Bearer ci\r\n" in message.data
