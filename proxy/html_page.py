@@ -1,12 +1,15 @@
 """A self-contained page of HTML: its head, its style and its tables, for whatever a command writes as one.
 
-No script, nothing from elsewhere, light and dark, for print too. Text is text: whatever is no `Markup` is escaped.
+No script, nothing from elsewhere, light and dark, for print too. Text is text: whatever is no `Markup` is escaped, and
+nothing on the page is a control.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+
+from proxy.contracts.bounds import legible
 
 STYLE = """
 :root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; --line: #8886;
@@ -43,7 +46,8 @@ def document(title: str, parts: Iterable[str], style: str = "") -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><style>{STYLE}{style}</style>'
     )
     body = "\n".join(part for part in parts if part)
-    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body><main>\n{body}\n</main></body></html>\n'
+    page = f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body><main>\n{body}\n</main></body></html>\n'
+    return legible(page)
 
 
 def section(title: str, *parts: str) -> Markup:

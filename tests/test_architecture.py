@@ -29,7 +29,7 @@ FLOORS: dict[str, tuple[int, set[str]]] = {
     "stats": (1, {"contracts", "msgspec", "numpy", "rapidfuzz", "river"}),
     "release": (1, {"contracts", "msgspec"}),
     "files": (2, set()),
-    "html_page": (2, set()),
+    "html_page": (2, {"contracts"}),
     "descriptor_limit": (2, set()),
     "link": (2, {"contracts", "msgspec"}),
     "tls": (2, {"contracts"}),

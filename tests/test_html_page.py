@@ -29,3 +29,8 @@ def test_nothing_comes_of_nothing() -> None:
 def test_a_page_may_load_nothing() -> None:
     page = document(HOSTILE, ("<p>x</p>", ""), "p { margin: 0; }")
     assert "default-src 'none'" in page and "<script" not in page and "p { margin: 0; }" in page
+
+
+def test_nothing_on_a_page_is_a_control_or_turns_the_text_round() -> None:
+    page = document("a\x1b[31m", (table(("b\x07",), (("c\u202e", "d\x9b"),)), items(("e\u2066",))))
+    assert not set("\x1b\x07\u202e\x9b\u2066") & set(page) and page.count("\ufffd") == 5

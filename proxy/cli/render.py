@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from proxy.cli.wording import counted
+from proxy.contracts.bounds import legible
 from proxy.contracts.durations import in_units
 from proxy.contracts.settings import Problem
 
@@ -195,12 +196,12 @@ def _percents(shares: Mapping[str, float]) -> str:
 
 
 def table(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
-    """A table of texts; markup within a cell is shown and not obeyed."""
+    """A table of texts; markup and controls within a cell are shown and not obeyed."""
     made = Table(title=title, title_justify="left", box=None, show_header=any(columns), pad_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold")
     for row in rows:
-        made.add_row(*(str(cell).replace("[", "\\[") for cell in row))
+        made.add_row(*(legible(str(cell)).replace("[", "\\[") for cell in row))
     return made
 
 

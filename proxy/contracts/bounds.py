@@ -7,10 +7,12 @@ names of a catalogue together. So a text is shortened where it comes in, before 
 - `clipped` where it is only read by people: sentences, paths, what a caller sent. It ends in "…".
 
 Both leave a text that is short enough as it is, and do nothing to one that was through them already. What is shown as a
-label, stored or hashed is `writable` too.
+label, stored or hashed is `writable` too, and what goes to a terminal or a page `legible`.
 """
 
 from __future__ import annotations
+
+import re
 
 CUT = "…"
 """The last character of a text that was cut, or the one before its hash."""
@@ -71,3 +73,17 @@ def writable(text: str) -> str:
     ('café', '?')
     """
     return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Controls but tab and new line, marks that turn the direction of what follows, ends of lines that are no new line, and
+halves of surrogate pairs."""
+
+
+def legible(text: str) -> str:
+    """`text` for whoever does not trust its author: nothing in it steers a terminal, or turns round what is beside it.
+
+    >>> legible("a\\x1b[31mb" + chr(0x202E) + "c")
+    'a�[31mb�c'
+    """
+    return _UNSEEN.sub("\ufffd", text)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.contracts.bounds import CUT, MAX_NAME, MAX_TEXT, MAX_VALUE, clipped, shortened, writable
+from proxy.contracts.bounds import CUT, MAX_NAME, MAX_TEXT, MAX_VALUE, clipped, legible, shortened, writable
 
 ANYTHING = st.text(st.characters(codec=None), max_size=600)
 """Lone surrogates among them: a body of JSON may have them."""
@@ -39,3 +39,14 @@ def test_what_is_writable_can_be_written(text: str) -> None:
     assert len(writable(text).encode()) >= len(text)
     assert writable(writable(text)) == writable(text)
     assert len(writable(text)) == len(text)
+
+
+@given(ANYTHING)
+def test_what_is_looked_at_steers_no_terminal_and_can_be_written(text: str) -> None:
+    seen = legible(text)
+    assert len(seen) == len(text) and legible(seen) == seen and len(seen.encode()) >= len(text)
+    assert not [each for each in seen if each not in "\t\n" and (each < " " or "\x7f" <= each <= "\x9f")]
+
+
+def test_joiners_of_letters_and_emoji_stay() -> None:
+    assert legible("می\u200cخواهم \U0001f469\u200d\U0001f4bb") == "می\u200cخواهم \U0001f469\u200d\U0001f4bb"

@@ -27,6 +27,7 @@ from proxy.cli.report.outputs import Outputs, write
 from proxy.cli.wording import file_fault
 from proxy.config.model_url import served_url
 from proxy.config.values import NAME, Refused
+from proxy.contracts.bounds import legible
 from proxy.contracts.durations import in_units
 from proxy.contracts.release import Outcome
 from proxy.contracts.replay import Ending, ReplayReport, Run
@@ -94,7 +95,7 @@ def replay(settings: Settings, captures: Sequence[Path], options: ReplayOptions)
 
 
 def _told(sentence: str, code: int) -> int:
-    print(f"penumbra replay: {sentence}", file=sys.stderr)
+    print(legible(f"penumbra replay: {sentence}"), file=sys.stderr)
     return code
 
 

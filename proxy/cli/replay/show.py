@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from proxy.cli.render import put, table
 from proxy.cli.report.contents import rule, value
 from proxy.cli.wording import counted
+from proxy.contracts.bounds import legible
 from proxy.contracts.replay import ReplayReport
 
 SHOWN_DRIFTED = 5
@@ -34,9 +35,9 @@ def progress(total: int, done: Callable[[], int], sent: Callable[[], int]) -> It
 def show_report(report: ReplayReport) -> None:
     """The report as tables on stdout."""
     counts, agreement = report.counts, report.agreement
-    print(f"{report.verdict}: {report.candidate} on {report.route}: {report.sentence}")
+    _say(f"{report.verdict}: {report.candidate} on {report.route}: {report.sentence}")
     if report.needed is not None:
-        print(f"about {counted(report.needed, 'more request')} would decide")
+        _say(f"about {counted(report.needed, 'more request')} would decide")
     print()
     rows = [
         (line.metric, line.bound, "not judged" if line.moot else line.outcome, line.sentence)
@@ -45,18 +46,23 @@ def show_report(report: ReplayReport) -> None:
     put(table(None, ("line", "limit", "verdict", "evidence"), rows))
     print()
     judged = counted(counts.sent, "request")
-    print(f"{judged} judged ({report.ending}), {counts.answered:,} answered, {counts.lost:,} lost")
+    _say(f"{judged} judged ({report.ending}), {counts.answered:,} answered, {counts.lost:,} lost")
     if agreement.pairs:
-        print(f"{agreement.disagreements:,} of {counted(agreement.pairs, 'pair')} disagree ({agreement.ratio:.2%})")
+        _say(f"{agreement.disagreements:,} of {counted(agreement.pairs, 'pair')} disagree ({agreement.ratio:.2%})")
     for each in agreement.worst:
-        print(f"  {each.request_id or 'a request'}: {rule(each.kind)}{_apart(each.shift)}: {_both(each.detail)}")
+        _say(f"  {each.request_id or 'a request'}: {rule(each.kind)}{_apart(each.shift)}: {_both(each.detail)}")
     if report.finding:
-        print(report.finding)
+        _say(report.finding)
     drifted = [row.feature for row in report.drift if row.drifted][:SHOWN_DRIFTED]
     if drifted:
-        print(f"drifted: {', '.join(drifted)}")
+        _say(f"drifted: {', '.join(drifted)}")
     for note in (*report.notes, *(report.run.notes if report.run else ())):
-        print(f"note: {note}")
+        _say(f"note: {note}")
+
+
+def _say(text: str) -> None:
+    """Prints one line: whoever begins another may give orders to a CI system (`::error::`)."""
+    print(legible(text).replace("\n", " "))
 
 
 def _apart(shift: float | None) -> str:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from proxy.cli.report.contents import headline, sections, summary, verdict
+from proxy.contracts.bounds import legible
 from proxy.contracts.release import Verdict
 from proxy.contracts.replay import ReplayReport
 
@@ -68,9 +69,5 @@ def _told(report: ReplayReport) -> str:
 
 
 def _text(text: str) -> str:
-    """Text without the characters that XML 1.0 has no way to write."""
-    return "".join(c if _is_allowed(ord(c)) else "�" for c in text)
-
-
-def _is_allowed(code: int) -> bool:
-    return code in (0x9, 0xA, 0xD) or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000
+    """Text without controls, and without what else XML 1.0 has no way to write."""
+    return legible(text).replace("\ufffe", "\ufffd").replace("\uffff", "\ufffd")

@@ -27,6 +27,16 @@ def test_an_undecided_one_says_how_many_more(capsys: pytest.CaptureFixture[str])
     assert "about 1,200 more requests would decide" in capsys.readouterr().out
 
 
+def test_what_a_server_wrote_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    report = replays.failed()
+    hostile = replace(report.agreement.worst[0], request_id="\x1b]0;owned\x07", detail={"candidate": "\x1b[2J\u202ex"})
+    show_report(
+        replace(report, agreement=replace(report.agreement, worst=(hostile,)), notes=("\x9b31m\n::stop-commands::x",))
+    )
+    shown = capsys.readouterr().out
+    assert not set("\x1b\x07\u202e\x9b") & set(shown) and "\n::" not in shown
+
+
 def test_no_bar_is_drawn_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
     with progress(10, lambda: 5, lambda: 3) as drawn:
         drawn()
