@@ -49,7 +49,7 @@ STANDS = {
 
 NEXT = {
     "rollback": "mend {candidate}, then {anew}",
-    "pause": "penumbra resume {route}, or penumbra rollback {route}",
+    "pause": "penumbra resume {route} (or rollback)",
     "notify": "look at drift and disagreements of {route}",
 }
 """What comes next, by what happened last."""
@@ -157,9 +157,10 @@ def _worst(warnings: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
 def _wrong(worst: Mapping[str, Any], others: int, now: float) -> str:
     """What is wrong now, by the title of its kind."""
     title = KINDS[worst["kind"]].title if worst["kind"] in KINDS else str(worst["text"])[:MAX_NAME]
-    what, more = f"{title[:1].lower()}{title[1:]}", f", and {others} more" if others else ""
+    what = f"{title[:1].lower()}{title[1:]}"
     if is_beside(worst["kind"]):
-        return f"Besides: {what}{more}."
+        return f"Besides: {what}."
+    more = f", and {others} more" if others else ""
     since = f", for {in_units((now - worst['since']) // 60 * 60)}" if now - worst["since"] >= 60.0 else ""
     return f"Not over: {what}{since}{more}."
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxy.contracts.notices import KINDS
@@ -97,6 +97,7 @@ def test_of_a_time_before_nothing_is_asked() -> None:
 
 
 @pytest.mark.parametrize("phase", sorted(STANDS))
+@example("pause", ["fleet-store-setting"] * 3, 1e6)
 @given(
     action=st.sampled_from(sorted(WORDS)),
     warned=st.lists(st.sampled_from(sorted(KINDS)), max_size=3),
