@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
@@ -154,6 +154,16 @@ def refuse_unput(path: Path) -> None:
         number = errno.EACCES
     if number:
         raise OSError(number, os.strerror(number), os.fspath(path))
+
+
+def refuse_over(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Raises OSError where something would be written over what it is made of, or two things into one file."""
+    taken = dict.fromkeys(map(os.path.realpath, inputs), "a file that is read")
+    for path in outputs:
+        place = os.path.realpath(path)
+        if place in taken and (os.path.isfile(place) or not os.path.exists(place)):
+            raise UnusableFileError(path, taken[place], "another file", irregular=True)
+        taken[place] = "a file that something else goes to"
 
 
 _UNTAKEN = frozenset((errno.EACCES, errno.EBUSY, errno.EPERM, errno.EROFS))

@@ -329,3 +329,13 @@ def test_nothing_takes_the_place_of_a_device_and_faults_name_the_file(tmp_path: 
     with pytest.raises(OSError, match="other") as fault, files.putting(tmp_path / "file"):
         raise OSError(5, "other", "elsewhere")
     assert fault.value.filename == "elsewhere" and os.listdir(tmp_path) == []
+
+
+def test_nothing_is_written_over_what_it_is_made_of_or_what_else_is_made(tmp_path: Path) -> None:
+    source, link, report = tmp_path / "records", tmp_path / "link", tmp_path / "report"
+    source.write_text("x")
+    link.symlink_to(source)
+    for outputs in ((source,), (link,), (report, tmp_path / "." / "report")):
+        with pytest.raises(files.UnusableFileError, match="allowed: another file"):
+            files.refuse_over(outputs, (source,))
+    files.refuse_over((report, tmp_path / "page", Path("/dev/null"), Path("/dev/null")), (source,))

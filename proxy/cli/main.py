@@ -221,7 +221,9 @@ def replay(
     if image and not IMAGE.fullmatch(image):
         raise typer.BadParameter(f"--image {image!r}: NAME@sha256:DIGEST, with the 64 digits of an image")
     origin = _lineage(lineage or ())
-    options = ReplayOptions(route, against, primary, version, timeout, outputs, bounds, image, origin, unsealed)
+    options = ReplayOptions(
+        route, against, primary, version, timeout, outputs, bounds, image, origin, unsealed, (config,)
+    )
     settings = checked(config, packages=False, code=EXIT_USAGE)
     raise typer.Exit(replayed(settings, captures, options))
 

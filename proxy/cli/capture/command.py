@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
+from proxy import files
 from proxy.cli.arguments import checked
 from proxy.cli.exit_codes import EXIT_USAGE
 from proxy.cli.wording import counted, file_fault
@@ -70,6 +71,7 @@ def export(
     with _refusing():
         from proxy.cli.capture.export import ExportedRows, write_json_lines, write_parquet
 
+        files.refuse_over((output,), captures)
         rows = ExportedRows(captures, _routes(config))
         count = write_parquet(rows, output) if parquet else write_json_lines(rows, output)
     print(f"{output}: {counted(count, 'row')}")
@@ -112,6 +114,7 @@ def take(
         )
         if not route and not _is_export(file, form):
             raise typer.BadParameter("--route says which route the requests are of", param_hint="--route")
+        files.refuse_over((output,), (file,))
         done = import_file(file, output, options)
     said = {"form": done.form, "legs": done.legs, "labels": done.labels, "skipped": done.skipped.counts}
     if as_json:
@@ -134,11 +137,14 @@ def _options(
     from proxy.cli.capture.imported import ImportForm, ImportOptions
     from proxy.cli.capture.labelled_rows import RowForm, RowProtocol
     from proxy.cli.capture.perf_analyzer import TensorTypes
+    from proxy.contracts.field_rules import target_is_clean
     from proxy.payload.redaction.digest import BITS
 
     for option, given, allowed in (("--form", form, ImportForm), ("--protocol", protocol, RowProtocol)):
         if given not in get_args(allowed):
             raise typer.BadParameter(f"{given}: {' | '.join(get_args(allowed))}", param_hint=option)
+    if words[1] and not target_is_clean(words[1].encode()):
+        raise typer.BadParameter(f"{words[1]}: /path, with ?query where it has one", param_hint="--path")
     named = {name: kind for name, _, kind in (each.rpartition("=") for each in datatypes)}
     if wrong := [kind for kind in named.values() if kind not in (*BITS, "BYTES")]:
         raise typer.BadParameter(f"{wrong[0]}: {' | '.join((*BITS, 'BYTES'))}", param_hint="--datatype")

@@ -66,6 +66,8 @@ class ReplayOptions(Struct, frozen=True):
     """Fields of its lineage, in place of the configuration's."""
     unsealed: bool = False
     """Whether a pass may be of files that have no seal at their end."""
+    config: tuple[Path, ...] = ()
+    """The file that says how it is judged."""
 
 
 class UnusableError(Exception):
@@ -75,7 +77,7 @@ class UnusableError(Exception):
 def replay(settings: Settings, captures: Sequence[Path], options: ReplayOptions) -> int:
     """Replays, reports; the exit code. What is wrong is told to a person: only a verdict ends with the code of one."""
     try:
-        options.outputs.refuse_unput()
+        options.outputs.refuse_unput((*captures, *options.config))
         report = replayed(settings, captures, options)
         if not options.outputs.to_stdout:
             show_report(report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from msgspec import Struct
@@ -34,11 +34,13 @@ class Outputs(Struct, frozen=True):
         """The options whose forms go to standard output, which has room for one."""
         return [OPTIONS[form] for form, path in asdict(self).items() if path == STDOUT]
 
-    def refuse_unput(self) -> None:
-        """Raises OSError where a report could not be written at the end: a replay takes minutes."""
-        for path in asdict(self).values():
-            if path is not None and path != STDOUT:
-                files.refuse_unput(path)
+    def refuse_unput(self, read: Iterable[Path] = ()) -> None:
+        """Raises OSError where a report could not be written at the end (a replay takes minutes), or would be in the
+        place of what is `read`, or of another form."""
+        paths = [path for path in asdict(self).values() if path is not None and path != STDOUT]
+        for path in paths:
+            files.refuse_unput(path)
+        files.refuse_over(paths, read)
 
 
 FORMS: dict[str, Callable[[ReplayReport], bytes]] = {

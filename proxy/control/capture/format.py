@@ -112,6 +112,8 @@ class Sealed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     last: float = 0.0
     """Unix seconds at which the last leg ended."""
     strata: dict[str, StratumCount] = field(default_factory=dict)
+    own: str = ""
+    """Over the seal itself without this, the beginning of a hash; "": a writer of before."""
 
 
 class Seal(Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,6 +146,19 @@ class LabelLine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
 
 class UnreadableLineError(Exception):
     """A line that is none of a capture, or not the one that was written; the message says which and why."""
+
+
+MAX_SECONDS = 253_402_300_799.0
+"""The last second of the year 9999: what is later is no Unix time, but one in milliseconds."""
+
+
+def impossible(leg: Captured) -> str:
+    """What of a leg can be none that was recorded, as part of a sentence; "": all of it can."""
+    if not 0.0 <= leg.started <= MAX_SECONDS:
+        return f"started is {leg.started:g}: no Unix time in seconds"
+    if not 0.0 <= leg.total <= MAX_SECONDS:
+        return f"total is {leg.total:g}: no duration in seconds"
+    return "" if leg.weight > 0.0 else f"weight is {leg.weight:g}: exchanges that one stands for"
 
 
 Line = Captured | Header | Seal | Mark | LabelLine

@@ -26,6 +26,7 @@ from proxy.control.capture.format import (
     Line,
     StratumCount,
     UnreadableLineError,
+    impossible,
     parsed,
     parsed_legs,
     runs,
@@ -196,6 +197,7 @@ class CaptureFiles:
                 if count:
                     yield _legs(lines, facts.path, number)
                 elif not lines.isspace() and isinstance(line := _parsed(lines, facts.path, number), Captured):
+                    _refuse_impossible(line, facts.path, number)
                     yield [line]
 
     def labels(self) -> Iterator[LabelLine]:
@@ -222,11 +224,20 @@ def _runs_until(facts: FileFacts) -> Iterator[tuple[int, int, bytes]]:
 
 def _legs(lines: bytes, path: Path, number: int) -> list[Captured]:
     try:
-        return parsed_legs(lines)
+        legs = parsed_legs(lines)
     except msgspec.MsgspecError:
         for at, line in enumerate(lines.split(b"\n")[:-1], number):
             _parsed(line, path, at)  # which says the line
         raise
+    if any(map(impossible, legs)):
+        for at, leg in enumerate(legs, number):
+            _refuse_impossible(leg, path, at)
+    return legs
+
+
+def _refuse_impossible(leg: Captured, path: Path, number: int) -> None:
+    if why := impossible(leg):
+        raise UnreadableLineError(f"{path}, line {number}: {why}")
 
 
 def legs_in(paths: Iterable[Path]) -> Iterator[Captured]:

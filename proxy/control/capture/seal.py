@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from proxy.contracts.bounds import shortened
 from proxy.control.capture.format import (
@@ -49,6 +50,14 @@ MARK_BYTES = 128
 
 SEAL_BYTES = 256
 """Bytes of a seal without strata at the most."""
+
+
+OWN_DIGITS = 16
+"""Digits of the hash over a seal itself."""
+
+
+def _own(sealed: Sealed) -> str:
+    return sha256(line_of(Seal(replace(sealed, own="")))).hexdigest()[:OWN_DIGITS]
 
 
 class OpenSegment:
@@ -97,7 +106,7 @@ class OpenSegment:
         self.sha256 = self._hash.hexdigest()
         strata = {name: StratumCount(int(n), round(weight, 3)) for name, (n, weight) in self._strata.items()}
         sealed = Sealed(lines=self._lines, sha256=self.sha256, first=self.first, last=self.last, strata=strata)
-        return line_of(Seal(sealed))
+        return line_of(Seal(replace(sealed, own=_own(sealed))))
 
     def reserve(self) -> int:
         """Bytes that a mark, a seal and one more stratum take at the most."""
@@ -190,6 +199,8 @@ class SegmentCheck:
     def _close(self, line: bytes, number: int) -> None:
         seal = self._decoded(line, number, Seal).seal
         self._hold(seal, number, "seal")
+        if seal.own and seal.own != _own(seal):
+            self._refuse(number, "the seal is not the one that was written: altered in this line")
         self._whole.update(line)
         self.seals.append(seal)
         self.sealed += self._lines

@@ -57,6 +57,13 @@ def test_there_and_back(records: Path, tmp_path: Path) -> None:
     assert run("capture", "export", records, "-o", "x")[0] == 2
 
 
+def test_nothing_is_written_over_what_is_read(records: Path) -> None:
+    before = records.read_bytes()
+    assert run("capture", "export", records, "-o", records, "--jsonl")[0] == 2
+    assert run("capture", "import", records, "-o", records, "--route", "r")[0] == 2
+    assert records.read_bytes() == before
+
+
 def test_rows_are_of_a_route(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("age,y\n41,1\n")
     code, said = run(
@@ -64,7 +71,13 @@ def test_rows_are_of_a_route(tmp_path: Path) -> None:
     )
     assert json.loads(said) == {"form": "rows", "legs": 1, "labels": 1, "skipped": {}} and code == 0
     assert run("capture", "import", tmp_path / "t.csv", "-o", tmp_path / "o")[0] == 2
-    for wrong in (("--form", "x"), ("--protocol", "x"), ("--datatype", "A=FP8")):
+    for wrong in (
+        ("--form", "x"),
+        ("--protocol", "x"),
+        ("--datatype", "A=FP8"),
+        ("--path", "http://a/b"),
+        ("--path", "/a b"),
+    ):
         assert run("capture", "import", tmp_path / "t.csv", "-o", tmp_path / "o", "--route", "r", *wrong)[0] == 2
     code, said = run("capture", "import", tmp_path / "t.txt", "-o", tmp_path / "q", "--route", "r")
     assert code == 2 and "found .txt; allowed: .json, .csv" in said and not list(tmp_path.glob("q*"))

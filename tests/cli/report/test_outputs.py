@@ -46,6 +46,11 @@ def test_where_none_can_be_written_it_is_said_before_anything_is_sent(tmp_path: 
         for place, why in ((tmp_path / "no" / "a.json", "No such file"), (tmp_path, "Is a directory")):
             code, _, told = replay(config, captured, url, "--json", str(place))
             assert (code, told.startswith(f"penumbra replay: {place}: {why}")) == (2, True)
+        for option, place in (("--json", captured), ("--html", config)):
+            code, _, told = replay(config, captured, url, option, str(place))
+            assert (code, "a file that is read; allowed: another file" in told) == (2, True)
+        twice = ("--json", str(tmp_path / "x"), "--junit", str(tmp_path / "x"))
+        assert replay(config, captured, url, *twice)[0] == 2 and not (tmp_path / "x").exists()
     assert asked == []
 
 

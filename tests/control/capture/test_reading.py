@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from proxy.control.capture.format import LabelLine, UnreadableLineError, line_of
+from proxy.control.capture.format import LabelLine, UnreadableLineError, captured, line_of
 from proxy.control.capture.reading import CaptureFiles, facts_of, legs_in
 from tests.control.capture.test_seal import legs, segment
+from tests.support.records import record
 
 WHOLE = b"".join(segment(6))
 
@@ -123,3 +126,21 @@ def test_labels_are_read_apart(tmp_path: Path) -> None:
     assert files.files[0].labels == 1
     assert [(line.request_id, line.label) for line in files.labels()] == [("id", [1, 2])]
     assert len(list(files.legs())) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"started": 1.79e12}, "started is 1.79e+12: no Unix time in seconds"),
+        ({"started": -1.0}, "started is -1"),
+        ({"total": -1.0}, "total is -1"),
+        ({"weight": 0.0}, "weight is 0"),
+    ],
+)
+def test_what_no_exchange_can_have_is_refused_with_its_line(
+    tmp_path: Path, changes: dict[str, float], why: str
+) -> None:
+    wrong = line_of(replace(captured(record(exchange=9), (0, "a"), False), **changes))
+    for lines in ((*legs(2), wrong), (segment(0)[0], *legs(1), wrong)):
+        with pytest.raises(UnreadableLineError, match=r"line 3: " + re.escape(why)):
+            list(legs_in([written(tmp_path, b"".join(lines))]))

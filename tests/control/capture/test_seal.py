@@ -7,6 +7,7 @@ from hashlib import sha256
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from proxy.control.capture.format import FORMAT, Header, Seal, UnreadableLineError, captured, line_of, parsed, runs
 from proxy.control.capture.seal import MARK_LINES, MAX_STRATA, MAX_STRATUM, OTHERS, OpenSegment, SegmentCheck
@@ -63,6 +64,28 @@ def test_no_line_can_be_changed_lost_added_or_moved(data: st.DataObject) -> None
     }
     with pytest.raises(UnreadableLineError, match=r"^FILE, line \d+: "):
         checked(wrong[data.draw(st.sampled_from(sorted(wrong)))])
+
+
+@given(st.data())
+def test_no_digit_of_a_seal_can_be_changed(data: st.DataObject) -> None:
+    made = OpenSegment()
+    lines = [made.header(HEADER), *[made.add(line) for line in legs(3)]]
+    for number in range(3):
+        made.count("route/v/good", 2.5, 1000.0 + number, 1001.0 + number)
+    seal = made.seal()
+    digits = [at for at, byte in enumerate(seal) if chr(byte).isdigit()]
+    at = data.draw(st.sampled_from(digits))
+    altered = seal[:at] + bytes([ord("0") + (seal[at] - ord("0") + 1) % 10]) + seal[at + 1 :]
+    checked([*lines, seal])
+    with pytest.raises(UnreadableLineError, match=r"^FILE, line 5: "):
+        checked([*lines, altered])
+
+
+def test_a_seal_of_before_vouches_for_its_lines() -> None:
+    lines = segment(3)
+    seal = parsed(lines[-1])
+    assert isinstance(seal, Seal)
+    assert checked([*lines[:-1], line_of(Seal(replace(seal.seal, own="")))]).sealed == 4
 
 
 def test_a_mark_says_between_which_lines(capsys: pytest.CaptureFixture[str]) -> None:
