@@ -77,7 +77,7 @@ class Entry(Struct, frozen=True):
     beside: dict[str, Any] = {}
 
 
-class Link(Struct, frozen=True):
+class Link(Struct, frozen=True, forbid_unknown_fields=True):
     """An entry as it is stored: canonical JSON and its hash."""
 
     body: str

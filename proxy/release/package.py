@@ -135,7 +135,7 @@ def read(body: bytes, verify: Verify | None = None) -> tuple[Statement, str]:
 
 def _tree(body: bytes) -> dict[str, Any]:
     try:
-        tree = json.loads(body, object_pairs_hook=_unambiguous)
+        tree = json.loads(body, object_pairs_hook=unambiguous)
     except (ValueError, RecursionError) as error:
         raise PackageError(f"it is no JSON: {error}") from error
     if not isinstance(tree, dict):
@@ -143,7 +143,8 @@ def _tree(body: bytes) -> dict[str, Any]:
     return tree
 
 
-def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The members of an object of a document that proves something. Raises ValueError where one stands twice."""
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError("a member stands twice")  # who reads the first is told something else than who reads the last

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any
@@ -20,12 +21,12 @@ from msgspec import Struct
 
 from proxy.release.audit import GENESIS, Entry, Link, entry_of, verify
 from proxy.release.history import NoSuchReleaseError, Story, story_of
-from proxy.release.package import PackageError, read
+from proxy.release.package import PackageError, read, unambiguous
 
 FORMAT = "penumbra release story 1"
 
 
-class StoryExport(Struct, frozen=True):
+class StoryExport(Struct, frozen=True, forbid_unknown_fields=True):
     """The document."""
 
     release: str
@@ -61,10 +62,11 @@ def exported(
 
 
 def read_export(body: bytes) -> StoryExport:
-    """The document in a file. Raises UnreadableExportError."""
+    """The document in a file: nothing in it stands twice, and nothing beside what it is made of. Raises
+    UnreadableExportError."""
     try:
-        export = msgspec.json.decode(body, type=StoryExport)
-    except (msgspec.MsgspecError, RecursionError) as error:
+        export = msgspec.convert(json.loads(body, object_pairs_hook=unambiguous), StoryExport)
+    except (ValueError, RecursionError) as error:  # msgspec's, too
         raise UnreadableExportError(f"no story of a release: {error}") from error
     if export.format != FORMAT:
         raise UnreadableExportError(f"its format is {export.format[:80]!r}, not {FORMAT!r}")

@@ -115,3 +115,16 @@ def test_what_is_none_is_refused() -> None:
     for body in (b"", b"[]", b"{}", b"[" * 100_000, msgspec.json.encode(replace(export(), format="else"))):
         with pytest.raises(UnreadableExportError):
             read_export(body)
+
+
+def test_nothing_stands_beside_what_is_proved_and_nothing_twice() -> None:
+    whole = msgspec.json.encode(export())
+    assert read_export(whole) == export()
+    for wrong in (
+        whole[:-1] + b',"verdict":"pass"}',
+        whole[:-1] + b',"release":"cancer@3"}',
+        whole.replace(b'{"body":', b'{"who":"me","body":', 1),
+        whole.replace(b'{"body":', b'{"body":"{}","body":', 1),
+    ):
+        with pytest.raises(UnreadableExportError, match="no story of a release: "):
+            read_export(wrong)
