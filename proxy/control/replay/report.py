@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from msgspec.structs import replace
 
 import proxy
 from proxy.contracts.grpc_status import status_of
-from proxy.contracts.replay import SCHEMA, AnsweredAs, CaptureFacts, Counts, Ending, ReplayReport, Run
+from proxy.contracts.replay import SCHEMA, AnsweredAs, ArmOutcomes, CaptureFacts, Counts, Ending, ReplayReport, Run
 from proxy.contracts.settings import Lineage, Settings
 from proxy.control.replay import findings
 from proxy.control.replay.asking import NO_INFERENCE
@@ -45,7 +47,7 @@ def report_of(
             judge.sent, answered, judge.sent - answered, dict(judge.skipped), judge.redacted, judge.rare_sent
         ),
         lines=(*lines, *trial.unjudged),
-        notes=_notes(judge),
+        notes=_notes(judge, outcomes),
         outcomes=outcomes,
         agreement=findings.agreement(judge),
         rare=findings.rare(judge),
@@ -98,7 +100,20 @@ def _hints(judge: ReplayJudge) -> list[str]:
     ]
 
 
-def _notes(judge: ReplayJudge) -> tuple[str, ...]:
+def _unread(outcomes: Iterable[ArmOutcomes]) -> Iterator[str]:
+    """What the answers that the candidate is compared with say of how they are read, where half of them or more are
+    none: then it is the route that does not fit the capture, and no further request decides."""
+    for each in outcomes:
+        none, judged = sum(each.invalid.values()), sum(each.outcomes.values())
+        if each.arm != "candidate" and none and 2 * none >= judged:
+            why = ", ".join(sorted(each.invalid))
+            yield (
+                f"{none:,} of {judged:,} {each.arm} answers are none, as the route reads them ({why}), and meet "
+                "nothing: `protocol`, `analysis.features` and `analysis.prediction` have to fit the capture"
+            )
+
+
+def _notes(judge: ReplayJudge, outcomes: Iterable[ArmOutcomes]) -> tuple[str, ...]:
     """What was not judged, or not replayed, and why."""
     trial = judge.trial
     notes = list(trial.notes)
@@ -117,7 +132,7 @@ def _notes(judge: ReplayJudge) -> tuple[str, ...]:
         notes.append(
             f"the recorded answers are those of {', '.join(others)}; CONFIG's primary is {trial.section.primary}"
         )
-    notes += _hints(judge)
+    notes += [*_unread(outcomes), *_hints(judge)]
     if judge.profile_fault:
         notes.append(judge.profile_fault)
     return tuple(notes)

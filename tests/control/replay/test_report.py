@@ -75,6 +75,13 @@ def test_a_breach_is_a_breach_however_it_ended() -> None:
     assert reported(judge, "interrupted").verdict == "fail"
 
 
+def test_a_route_that_does_not_fit_the_capture_is_told() -> None:
+    report = reported(judged(300, response=b"0.5 and no more"))
+    assert report.verdict != "pass"
+    assert any(note.startswith("300 of 300 recorded answers are none") for note in report.notes)
+    assert not any("answers are none" in note for note in reported(judged(300)).notes)
+
+
 def test_recorded_answers_of_another_version_are_named() -> None:
     assert any("those of v0" in note for note in reported(judged(20, version="v0")).notes)
 
