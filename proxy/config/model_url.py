@@ -44,7 +44,7 @@ def base_url(text: str) -> ModelUrl:
     if lookup != "system" and is_numeric(host):
         raise Refused(f"{ALLOWED}; an address is not looked up")
     if slash and not PATH.fullmatch(slash + path):
-        raise Refused(f"{ALLOWED} without query or fragment")
+        raise Refused(f"{ALLOWED} without query or fragment", hidden(rest))
     base = (slash + path).rstrip("/")
     if lookup == "srv":
         return host, 0, _domain_of(host, authority), base, lookup, secure

@@ -279,8 +279,10 @@ def host_name(text: str) -> str:
 
 
 def hidden(rest: str) -> str | None:
-    """A URL with credentials is not repeated in logs."""
-    return "a URL with credentials" if "@" in rest else None
+    """A URL with credentials, or with a query that may have some, is not repeated in logs."""
+    if "@" in rest:
+        return "a URL with credentials"
+    return "a URL with a query" if "?" in rest else None
 
 
 def host_and_port(text: str, allowed: str, default: int = 80) -> tuple[str, int]:

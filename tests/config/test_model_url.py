@@ -47,3 +47,10 @@ def test_what_is_read(text: str, read: tuple[str, int, str, str, str, bool]) -> 
 def test_what_is_refused(text: str, allowed: str) -> None:
     with pytest.raises(Refused, match=allowed):
         base_url(text)
+
+
+@pytest.mark.parametrize("url", ["http://h/p?key=made-up", "http://h/p?a#made-up", "http://u:made-up@h"])
+def test_a_key_in_a_url_is_not_repeated(url: str) -> None:
+    with pytest.raises(Refused) as refused:
+        base_url(url)
+    assert refused.value.found in ("a URL with a query", "a URL with credentials")
