@@ -60,7 +60,8 @@ def show_backtest(settings: Settings, paths: Sequence[Path], as_json: bool) -> i
     except UnreadableLineError as error:
         print(f"penumbra backtest: {error}", file=sys.stderr)
         raise typer.Exit(EXIT_USAGE) from None
-    missing, noted = gaps.told(files.files, rehearsal.verdicts()), (*files.repeated, *gaps.noted())
+    missing = gaps.told(files.files, rehearsal.verdicts(), bool(rehearsal.acts))
+    noted = (*files.repeated, *gaps.noted())
     if as_json:
         _as_json(rehearsal, legs.count, missing, noted)
     else:

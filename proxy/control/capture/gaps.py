@@ -56,12 +56,17 @@ class CaptureGaps:
         """Counts a label."""
         self._labels[route] += 1
 
-    def told(self, files: Iterable[FileFacts], verdicts: Mapping[str, Iterable[Verdict]]) -> tuple[str, ...]:
-        """What is missing, a sentence each; () where nothing is."""
+    def told(
+        self, files: Iterable[FileFacts], verdicts: Mapping[str, Iterable[Verdict]], acted: bool = False
+    ) -> tuple[str, ...]:
+        """What is missing, a sentence each; () where nothing is. `acted`: something was done, so somebody was judged
+        whoever is judged at the end."""
         said = [f"{each.path.name} is not sealed: {each.unsealed}" for each in files if each.unsealed]
         if self._strange:
             names = ", ".join(sorted(self._strange)[:5])
             said.append(f"{self._strange.total():,} records are of routes that the configuration has not: {names}")
+        if not (acted or any(map(tuple, verdicts.values()))):
+            said.append("no route of the configuration has a release, or gives a candidate live traffic")
         for route, lines in verdicts.items():
             said += self._of_route(route, list(lines))
         return tuple(said)

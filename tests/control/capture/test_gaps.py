@@ -59,6 +59,13 @@ def test_what_is_missing_is_named(legs: list[Captured], sentence: str) -> None:
     assert sentence in said
 
 
+def test_a_configuration_that_judges_nobody_is_no_answer() -> None:
+    gaps = CaptureGaps(SETTINGS)
+    (said,) = gaps.told([], {"cancer": ()})
+    assert said.endswith("gives a candidate live traffic")
+    assert gaps.told([], {}, acted=True) == (), "who was rolled back is judged no more at the end"
+
+
 def test_what_never_had_a_body_lacks_none() -> None:
     for facts in ({"failure": "reset"}, {"status": 404}, {"path": "", "request": None}):
         assert not lacks_bodies(leg(**{"response": None} | facts)) or facts.get("path") == ""
