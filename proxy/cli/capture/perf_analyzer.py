@@ -12,6 +12,7 @@ import struct
 from base64 import b64decode
 from binascii import Error
 from collections.abc import Iterator, Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +97,17 @@ def _tensor(name: str, value: Any, datatype: str, raw: dict[str, bytes]) -> dict
         else:
             count = len(data) // WIDTHS[datatype]
         raw[name] = data
+        _refuse_shape(name, shape, count)
         size = {"binary_data_size": len(data)}
         return {"name": name, "shape": shape or [1, count], "datatype": datatype, "parameters": size}
     values = flatten(content if isinstance(content, list) else [content])
+    _refuse_shape(name, shape, len(values))
     return tensor(name, values, shape or [1, len(values)], datatype)
+
+
+def _refuse_shape(name: str, shape: list[int] | None, count: int) -> None:
+    if shape and prod(shape) != count:
+        raise ValueError(f"{name}: {count:,} values, where its shape {shape} has {prod(shape):,}")
 
 
 def _texts(data: bytes) -> int:

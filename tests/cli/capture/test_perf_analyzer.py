@@ -74,6 +74,8 @@ def test_bytes_that_are_no_texts_with_lengths_are_one(tmp_path: Path, data: byte
         ({"data": [{"ipc_stream": "python3 make.py"}]}, "step 1: ipc_stream: a program"),
         ({"data": [{"A": {"b64": "*"}}]}, "step 1: "),
         ({"data": [{"A": [1]}, {"A": {"content": {"x": 1}}}]}, "step 2: "),
+        ({"data": [{"X": {"content": [1, 2, 3], "shape": [2]}}]}, "step 1: X: 3 values, where its shape .2. has 2"),
+        ({"data": [{"X": {"content": {"b64": "AACAPw=="}, "shape": [2]}}]}, "step 1: X: 1 values"),
     ],
 )
 def test_what_is_none_is_refused(tmp_path: Path, document: Any, why: str) -> None:
