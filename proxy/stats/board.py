@@ -64,6 +64,7 @@ class Board(WatchedRoutes):
     hears of what is counted.
 
     >>> from proxy.contracts.record import ArmTick
+    >>> from proxy.contracts.settings import Guard, Limit
     >>> board = Board()
     >>> board.watch("r", ("v2",), "v1", Guard({"error_rate": Limit(max_ratio=1.5)}), "json", now=0.0)
     >>> primary = ArmTick("r", "v1", "primary", 0.9, {"200": 890, "500": 10})

@@ -157,7 +157,7 @@ def test_a_slow_canary(start: Start, driver: webdriver.Chrome, a: Upstream, b: U
         "b was rolled back",
         *to_whom(b, broken=0, rescued=0),
         "latency_p50",
-        "limit 0.01",
+        "limit 10 ms",
         "rollback by Penumbra itself (scorecard)",
     )
 
