@@ -40,12 +40,12 @@ help:
 demo: $(VENV)/.done $(MODELS)/.done
 	@$(VENV)/bin/penumbra demo $(ARGS)
 
-# Tests that compute get a process for each core, those with real processes, which wait for most of their time, three.
+# Tests that compute get a process for each core, those with real processes, which wait for half of their time, two.
 # Each of them collects its own part only. Files stay whole, the long ones first. What computes yields to what waits,
 # whose servers and browsers must answer in time, and whose compiler others wait for.
 SPREAD := --dist loadfile --no-loadscope-reorder
 COMPUTING := -n $(shell nproc) $(SPREAD)
-WAITING := -n $(shell expr $$(nproc) \* 3) $(SPREAD)
+WAITING := -n $(shell expr $$(nproc) \* 2) $(SPREAD)
 MEASURED := -p tests.support.measured
 PYTEST := $(VENV)/bin/python -m pytest
 YIELDING := nice -n 10
