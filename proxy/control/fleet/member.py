@@ -179,6 +179,7 @@ class FleetMember:
         """Does what time brings: without the store for longer than the lease, and without a table that can be read,
         only primaries have traffic."""
         self._reporter.add_labels(self._labels.look(self._reporter.waiting, self._now()))
+        self._mirror.look()
         fleet, silent = self._engine.settings.fleet, self.following.apart(self._now())
         self._engine.silence = self.fault or ("the fleet's store has been silent for the lease" if silent else "")
         if fleet is None or (silent and fleet.on_lost == "hold"):

@@ -43,6 +43,7 @@ class Mirror:
     def __init__(self, path: str) -> None:
         self._path = path
         self.store = PatientStore(path)
+        self._noted, self._owed = self.store.remembered(), False
         self._disk: DiskThread | None = None
         self.fault = ""
         """Why the newest entries are not in it; "" where they are, or come with the next tables."""
@@ -60,9 +61,10 @@ class Mirror:
         return self.store.head.count
 
     def learnt(self) -> dict[str, tuple[Place, tuple[str, ...]]]:
-        """Route to the versions that were rolled back, and the look by which that was known; as it was noted last."""
+        """Route to the versions that were rolled back, and the look by which that was known; as it was noted last,
+        whether or not a disk has it yet."""
         found = {}
-        for route, body in self.store.remembered().items():
+        for route, body in self._noted.items():
             if route.startswith(ASKED):
                 continue
             with suppress(msgspec.MsgspecError):
@@ -71,7 +73,7 @@ class Mirror:
 
     def asked(self) -> dict[str, bytes]:
         """The rollbacks that were asked for here and are not answered, by id, as they were noted last (`intents`)."""
-        return {id.removeprefix(ASKED): body for id, body in self.store.remembered().items() if id.startswith(ASKED)}
+        return {id.removeprefix(ASKED): body for id, body in self._noted.items() if id.startswith(ASKED)}
 
     def note(
         self, learnt: Mapping[str, tuple[Place, tuple[str, ...]]], asked: Mapping[str, bytes] = MappingProxyType({})
@@ -79,10 +81,19 @@ class Mirror:
         """Notes both for the next start: a store that has lost what was learnt is told, and what was asked for is asked
         for again."""
         rows = {route: msgspec.msgpack.encode(row) for route, row in learnt.items()}
+        self._noted, self._owed = rows | {ASKED + id: body for id, body in asked.items()}, True
+        self.look()
+
+    def look(self) -> None:
+        """Writes what was noted and no disk has taken yet."""
+        if not self._owed:
+            return
         try:
-            self.store.remember(rows | {ASKED + id: body for id, body in asked.items()})
+            self.store.remember(self._noted, wait=True)
         except StoreError as error:
             self.fault = str(error)
+        else:
+            self._owed = False
 
     def take(self, links: Sequence[Link], count: int, head: str) -> None:
         """Adds entries of a chain that has `count` of them and ends with `head`: the first that the store has behind
@@ -93,6 +104,7 @@ class Mirror:
         except (StoreError, OSError, msgspec.MsgspecError) as error:
             self.fault = str(error)
         self.lacks &= count > self.count and bool(links)
+        self.look()
 
     def _taken(self, links: Sequence[Link], count: int, head: str) -> str:
         new = self._behind(links)
@@ -121,7 +133,7 @@ class Mirror:
 
     def _begin_anew(self) -> None:
         log.warning("the fleet's audit chain is another one than before entry %d: a new copy begins", self.count)
-        noted = self.learnt(), self.asked()
+        self._owed = True
         self.store.close()
         try:
             self._set_aside()
@@ -129,7 +141,6 @@ class Mirror:
             self.store = PatientStore(self._path)
             if self._disk is not None:
                 self.store.use(self._disk)
-        self.note(*noted)
 
     def _set_aside(self) -> None:
         if self._path == ":memory:":

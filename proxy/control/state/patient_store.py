@@ -83,8 +83,14 @@ class PatientStore(Store):
     def mirror(self, links: Sequence[Link]) -> None:
         self._patiently(lambda: Store.mirror(self, links))
 
-    def remember(self, rows: Mapping[str, bytes], clock: tuple[float, float, str] | None = None) -> None:
-        self._glance(lambda: Store.remember(self, rows, clock))
+    def remember(
+        self, rows: Mapping[str, bytes], clock: tuple[float, float, str] | None = None, *, wait: bool = False
+    ) -> None:
+        """`wait`: it is not written again soon."""
+        if wait:
+            self._patiently(lambda: Store.remember(self, rows, clock))
+        else:
+            self._glance(lambda: Store.remember(self, rows, clock))
 
     def attend(self) -> None:
         self._glance(lambda: Store.attend(self))

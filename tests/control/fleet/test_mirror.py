@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,10 +14,12 @@ from hypothesis import settings as of_hypothesis
 from hypothesis import strategies as st
 
 from proxy.cli.audit import verify_copy
+from proxy.control.disk_thread import DiskThread
 from proxy.control.fleet.mirror import Mirror, mirror_of
-from proxy.control.state.state_file import StoreError
+from proxy.control.state.state_file import StoreError, connected
 from proxy.control.state.store import Store
 from proxy.release.audit import GENESIS, Change, Link, seal, verify
+from tests.support.plane import PATIENCE
 
 
 def chain(count: int, before: tuple[Link, ...] = (), who: str = "ada") -> tuple[Link, ...]:
@@ -160,7 +165,28 @@ def test_what_was_rolled_back_is_known_at_the_next_start_and_in_another_chain(tm
     assert (kept(mirror), mirror.learnt()) == (OTHER, noted)
     mirror.note({})
     mirror.store.remember({"r": b"\xc1 of another program"})
+    mirror.close()
+    mirror = Mirror(path)
     assert mirror.learnt() == {}
+    mirror.close()
+
+
+def test_what_is_noted_while_the_disk_is_busy_or_hangs_is_written_and_nobody_waits_to_know_it(tmp_path: Path) -> None:
+    """A rollback that was asked for while a story was on its way to a slow disk would be forgotten by a restart."""
+    path, free = str(tmp_path / "f"), threading.Event()
+    mirror, disk = Mirror(path), DiskThread(patience=0.05, name="state")
+    mirror.use(disk)
+    disk.glance(free.wait)
+    mirror.note({}, {"1": b"rollback"})
+    assert (mirror.asked(), "does not answer" in mirror.fault) == ({"1": b"rollback"}, True)
+    free.set()
+    disk._patience = PATIENCE
+    mirror.look()
+    with closing(connected(path, False)) as db:
+        assert db.execute("SELECT route, body FROM memory").fetchall() == [("\n1", b"rollback")]
+    disk.glance(lambda: time.sleep(0.1))
+    mirror.note({}, {"2": b"rollback"})
+    assert mirror.store.remembered() == {"\n2": b"rollback"}
     mirror.close()
 
 
