@@ -17,7 +17,6 @@ from proxy.control.state.ledger import Ledger
 from proxy.control.state.patient_store import PatientStore
 from proxy.control.state.recovery import NOTHING_RECOVERED, Recovered, recovered
 from proxy.control.state.rows import ChainHead
-from proxy.control.state.state_file import StoreError
 from proxy.control.state.steady_clock import SteadyClock
 from proxy.control.state.store import Store
 from proxy.release import transitions
@@ -72,13 +71,11 @@ class Keeper:
     ) -> bool:
         """Whether a change by hand is stored; one that only takes traffic off is in force without. Raises StoreError:
         it is not stored, and would have to be."""
-        try:
+        changed = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
+        if changed and all(transitions.takes_off(*pair) for pair in changed):
+            self.ledger.keep(after, (change,), revision, now)  # a disk that takes it late is not told to take it back
+        else:
             self.ledger.record(after, change, revision, now)
-        except StoreError:
-            changed = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
-            if not changed or not all(transitions.takes_off(*pair) for pair in changed):
-                raise
-            self.ledger.keep(after, (change,), revision, now)
         return not self.ledger.unsaved
 
     def notices(self, route: str) -> list[Notice]:

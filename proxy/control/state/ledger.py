@@ -67,7 +67,7 @@ class Ledger:
 
     def record(self, after: Iterable[RouteState], change: Change, revision: int, now: float) -> None:
         """Writes a change, and what was not saved before. Raises StoreError: nothing was written."""
-        self._settle()
+        self._settle(now)
         states = self._states | {state.route: state for state in after}
         with self._counted():
             self._save(states.values(), (*self._changes, change), revision, now)
@@ -85,7 +85,7 @@ class Ledger:
     def look(self, revision: int, now: float) -> None:
         """Writes what waits, and sees to it that the file is still the open one: a file that was deleted is written
         anew before anybody needs it."""
-        self._settle()
+        self._settle(now)
         if self._changes:
             self.keep((), (), revision, now)
         elif now - self._looked >= LOOK_SECONDS:
@@ -100,7 +100,7 @@ class Ledger:
 
     def keep(self, states: Iterable[RouteState], changes: Iterable[Change], revision: int, now: float) -> None:
         """Writes changes now, or with the next write that works."""
-        self._settle()
+        self._settle(now)
         self._states |= {state.route: state for state in states}
         self._changes = [*self._changes, *changes]
         self.discarded += max(len(self._changes) - MAX_UNSAVED, 0)
@@ -113,10 +113,11 @@ class Ledger:
         else:
             self._clear()
 
-    def _settle(self) -> None:
+    def _settle(self, now: float) -> None:
         """What a disk that hung has taken in the end is not written again."""
         landed = self._store.take_landed() if isinstance(self._store, PatientStore) else []
         if landed:
+            self._anchor.note(self._store.head, self._states.values(), now + self._skew)
             self._changes = [each for each in self._changes if all(each is not one for one in landed)]
             if not self._changes:
                 self._clear()

@@ -127,6 +127,36 @@ def test_what_is_in_force_all_the_same_is_written_once(store: PatientStore, disk
     assert store.states()["r"].phase == "rolled_back"
 
 
+def test_the_anchor_knows_a_rollback_that_a_disk_has_taken_late(
+    store: PatientStore, disk: Disk, tmp_path: Path
+) -> None:
+    """Else an older state file in the place of this one would bring the version back."""
+    anchor = Anchor(str(tmp_path / "anchor"))
+    ledger = Ledger(store, anchor)
+    ledger.record([state(5.0)], split(5.0), 1, 1.0)
+    disk.hang()
+    gone = RouteState("r", "rolled_back", "v1", {}, rolled_back=("v2",))
+    ledger.keep([gone], [Change("scorecard", "rollback", "r", "bad")], 2, 2.0)
+    disk.work()
+    ledger.look(2, 3.0)
+    assert [(line.count, line.rolled_back) for line in anchor.beyond({})] == [(1, {"r": ()}), (2, {"r": ("v2",)})]
+
+
+def test_a_rollback_by_hand_that_a_disk_takes_late_is_not_taken_back(
+    store: PatientStore, disk: Disk, tmp_path: Path
+) -> None:
+    """Control may be killed before it writes again."""
+    keeper = Keeper(store, "")
+    before, gone = state(50.0), RouteState("r", "rolled_back", "v1", {}, rolled_back=("v2",))
+    assert keeper.record([state(0.0)], [before], split(50.0), 1, 1.0)
+    disk.hang()
+    assert not keeper.record([before], [gone], Change("ops", "rollback", "r", "bad"), 2, 2.0)
+    disk.work()
+    assert store.states()["r"] == gone
+    keeper.ledger.look(2, 3.0)
+    assert keeper.ledger.unsaved == 0 and [action for action, _ in actions(store)] == ["split", "rollback"]
+
+
 def test_what_nobody_waits_for_holds_nobody(store: PatientStore, disk: Disk) -> None:
     ledger = Ledger(store)
     ledger.record([state(5.0)], split(5.0), 1, 1.0)
@@ -165,7 +195,7 @@ def test_changes_are_stored_while_the_disk_of_the_anchor_hangs(
     assert thread is not None
     thread._patience = 0.01
     for at in range(1, 4):
-        assert keeper.record([], [state(float(at))], split(float(at)), at, float(at))
+        assert keeper.record([state(0.0)], [state(float(at))], split(float(at)), at, float(at))
     assert store.states()["r"].split == {"v2": 3.0} and keeper.anchor.errors == 3
     held.set()
 
