@@ -314,6 +314,20 @@ def test_a_rollback_that_could_not_be_stored_outlives_a_restart(monkeypatch: pyt
     assert House(settings(), again.store).split() == {}
 
 
+def test_a_rollback_that_could_not_be_stored_outlives_a_restart_after_a_change_was_taken_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The change had the number of the table that the rollback had then: it did not look newer than the store."""
+    house = House(settings())
+    with monkeypatch.context() as patch:
+        patch.setattr(house.store, "_prove", _full)
+        with pytest.raises(StoreError):
+            by_hand(house, "split", {"v2": 25.0})
+        patch.setattr(house.store, "save", _full)
+        house.traffic(100, 20, bad=20)
+    assert House(settings(), house.store, house.table).split() == {}
+
+
 def _full(*args: object) -> None:
     raise StoreError("database or disk is full")
 

@@ -64,9 +64,11 @@ class PatientStore(Store):
     # -- writing
 
     def save(self, states: Iterable[RouteState], changes: Iterable[Change], revision: int, now: float) -> None:
-        states, changes, before = tuple(states), tuple(changes), dict[str, bytes | None]()
+        states, changes, before, table = tuple(states), tuple(changes), dict[str, bytes | None](), 0
 
         def save() -> None:
+            nonlocal table
+            table = self.head.revision
             before.update({state.route: self._bodies.get(state.route) for state in states})
             Store.save(self, states, changes, revision, now)
 
@@ -74,7 +76,7 @@ class PatientStore(Store):
 
         def late() -> None:
             if withdraws:
-                self._withdraw(before, changes, now)
+                self._withdraw(before, changes, table, now)
             else:
                 self._landed.extend(changes)
 

@@ -159,13 +159,13 @@ class Store:
         states, changes = tuple(states), tuple(changes)
         self.attend()
         bodies = {state.route: msgspec.json.encode(state) for state in states}
-        before = {route: self._bodies.get(route) for route in bodies}
+        before, table = {route: self._bodies.get(route) for route in bodies}, self.head.revision
         self._put(bodies, changes, revision, now)
         try:
             self.attend()
             self._prove()
         except StoreError:
-            self._withdraw(before, changes, now)
+            self._withdraw(before, changes, table, now)
             raise
 
     def _put(self, bodies: Mapping[str, bytes], changes: Iterable[Change], revision: int, now: float) -> None:
@@ -200,13 +200,13 @@ class Store:
         rows = [(entry.seq, entry.route, link.body, link.hash) for link in links for entry in (entry_of(link),)]
         self._append({}, rows, ChainHead(self.head.revision, rows[-1][0], rows[-1][3]))
 
-    def _withdraw(self, before: Mapping[str, bytes | None], changes: Iterable[Change], now: float) -> None:
+    def _withdraw(self, before: Mapping[str, bytes | None], changes: Iterable[Change], table: int, now: float) -> None:
         """Takes back what is in the open file and in no other: were it copied later, a change that was refused would
-        be in force."""
+        be in force. `table`: revision of that in force; the next one has the refused one's."""
         kept = {route: body for route, body in before.items() if body is not None}
         undone = [undone_by(c, f"{c.action} could not be proved stored") for c in changes]
         with suppress(StoreError):
-            self._put(kept, undone, self.head.revision, now)
+            self._put(kept, undone, table, now)
 
     def remember(self, rows: Mapping[str, bytes], clock: tuple[float, float, str] | None = None) -> None:
         """Replaces what is remembered of all routes, and the reading of the clock. A power cut may take it, and only

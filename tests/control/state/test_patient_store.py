@@ -105,6 +105,7 @@ def test_a_change_that_the_disk_does_not_take_in_time_is_refused_and_stays_so(st
         assert monotonic() - began < PATIENCE / 2, "nobody waits again"
     disk.work()
     assert store.states()["r"].split == {"v2": 5.0}
+    assert store.head.revision == 1, "a rollback that is stored nowhere is known by a table that is newer"
     told = actions(store)
     assert told[0] == ("split", "5") and ("split", "60") not in told
     assert len(told) in (1, 3) and (len(told) == 1 or "could not be proved stored" in told[2][1])
