@@ -63,7 +63,7 @@ def _document(body: bytes) -> str:
         return LINES
     try:
         keys = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return next((what for key, what in DOCUMENTS.items() if key in keys), "")
 
@@ -76,7 +76,7 @@ def _has_lines_of_json(body: bytes) -> bool:
         return False
     try:
         json.loads(first)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 

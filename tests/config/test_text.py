@@ -88,3 +88,9 @@ def test_a_capture_in_place_of_a_configuration_is_called_what_it_is(tmp_path: Pa
 def test_other_documents_are_called_what_they_are(tmp_path: Path, text: str, found: str) -> None:
     (tmp_path / "file").write_text(text)
     assert problem(f"{tmp_path}/file") == (f"{tmp_path}/file: {found}", CONFIGURATION)
+
+
+@pytest.mark.parametrize("more", ["", '\n{"b": 1}'])
+def test_what_is_nested_without_end_is_the_parsers_to_refuse(tmp_path: Path, more: str) -> None:
+    (tmp_path / "file").write_text(text := '{"a":' * 20_000 + more)
+    assert text_of(tmp_path / "file") == text
