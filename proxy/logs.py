@@ -22,6 +22,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -107,7 +108,8 @@ class LineWriter(logging.Handler):
 
     def flush(self) -> None:
         """Gives what waits `EXIT_FLUSH_SECONDS` seconds; `logging` calls this when the process ends."""
-        self._wait(EXIT_FLUSH_SECONDS)
+        self._begin()
+        self._wait(EXIT_FLUSH_SECONDS if self._thread is not None else 0.0)
 
     def _offer(self, kind: str, line: str) -> bool:
         if self._taken[kind] - self._written[kind] >= MAX_WAITING_LINES[kind]:
@@ -115,10 +117,18 @@ class LineWriter(logging.Handler):
             return False
         self._taken[kind] += 1
         self._queue.put((kind, line))
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
-            self._thread.start()
+        self._begin()
         return True
+
+    def _begin(self) -> None:
+        """Begins the thread where there is none and something to write. Where no further one may be (a limit of
+        processes) that is tried again with the next line: none is worth the end of who logs it."""
+        if self._thread is not None or self._queue.empty():
+            return
+        thread = threading.Thread(target=self._write_all, name="log", daemon=True)
+        with suppress(RuntimeError):
+            thread.start()
+            self._thread = thread
 
     def _wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds

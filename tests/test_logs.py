@@ -9,6 +9,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,21 @@ def test_who_waits_for_an_error_to_be_written_does_not_keep_the_thread_from_it(
     for _ in range(25):
         pipe.log.error("wrong")
         assert pipe.outlet.waiting() == 0
+
+
+def test_a_limit_of_processes_ends_nobody_who_logs(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The supervisor logs that a child could not be started, for the same reason."""
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", _refused)
+        pipe.log.error("one")
+        pipe.outlet.flush()
+        assert pipe.outlet.waiting() == 1
+    pipe.log.info("two")
+    assert [line["event"] for line in pipe.lines(2)] == ["one", "two"]
+
+
+def _refused(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 def test_an_error_is_written_before_a_process_ends_by_force() -> None:

@@ -150,8 +150,12 @@ class DiskThread:
         told: Callable[[], object] = lambda: None,
     ) -> DiskCall:
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # a limit of processes
+                raise DiskHangsError(f"nobody can wait for the disk: {error}") from error
+            self._thread = thread
         self._last = call = DiskCall(work, late)
         call.told = told
         self._calls.put(call)

@@ -57,3 +57,17 @@ def test_a_call_that_comes_back_when_nobody_is_left_harms_nothing() -> None:
     released.set()
     while disk.hangs:
         threading.Event().wait(0.001)
+
+
+def test_where_no_thread_can_begin_the_call_is_refused_and_the_next_one_tries_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    disk = DiskThread()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        with pytest.raises(DiskHangsError, match="can't start new thread"):
+            disk.waited(lambda: 7)
+    assert not disk.hangs and disk.waited(lambda: 7) == 7
