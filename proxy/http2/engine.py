@@ -188,6 +188,7 @@ class Http2Engine(Http2Inbound):
             self._check_known(number)
         else:
             self._close(stream, code)
+            self._forget_closed()
         self._count_reset()
 
     def _peer_leaves(self, last: int, code: int) -> None:

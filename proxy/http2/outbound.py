@@ -43,7 +43,7 @@ AT_ONCE: Final = WINDOW // 2
 """Bytes of a stream that are given back together: less may wait here, since as many as that may still come."""
 
 FEW_STARVED: Final = 16
-"""Streams that wait for the window of the connection, and are not looked through for those that are over."""
+"""Streams, or heads, that wait for the peer, and are not looked through for those that are over."""
 
 _LAST_OF_ALL: Final = (2**31 - 1).to_bytes(4, "big")
 
@@ -172,6 +172,18 @@ class Http2Outbound:
             self._heads = [each for each in self._heads if each.stream is not stream]
         else:
             self._say_reset(stream.number, code)
+        self._forget_closed()
+
+    def _forget_closed(self) -> None:
+        """A stream was reset. What waits of such ones is not kept until the peer reads on: it may never do so, and yet
+        open and reset streams. Of each that is open two heads may wait, one of them interim."""
+        most = 2 * len(self._streams) + FEW_STARVED
+        if len(self._heads) > most:
+            self._heads = [each for each in self._heads if not each.stream.closed]
+        if len(self._ready) > most:
+            self._ready = [each for each in self._ready if not each.closed]
+        if len(self._credits) > most:
+            self._credits = [each for each in self._credits if not each.closed]
 
     def _was_taken(self, stream: Http2Stream) -> bool:
         return stream not in [each.stream for each in self._heads]

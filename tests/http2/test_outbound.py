@@ -172,6 +172,25 @@ def test_streams_that_are_over_are_not_kept_for_a_window_that_stays_closed() -> 
     assert b"waits" in client.take() and not client.queued(kept)
 
 
+@pytest.mark.parametrize("whose", ["the client", "the server"])
+def test_answers_to_streams_that_are_over_are_not_kept_for_a_socket_that_stays_full(whose: str) -> None:
+    server = serving(1)
+    server.respond(1, OK, False)
+    server.data(1, b"waits", True)
+    for stream in range(3, 403, 2):
+        asked = frames.HeadersFrame(stream, data=BLOCK, flags=["END_HEADERS", "END_STREAM"])
+        server.feed(asked.serialize(), 0.0)
+        server.respond(stream, OK, False)
+        server.data(stream, bytes(100), True)
+        if whose == "the client":
+            server.feed(frames.RstStreamFrame(stream, error_code=CANCEL).serialize(), 0.0)
+        else:
+            server.reset(stream, CANCEL)
+    assert len(server._heads) <= FEW_STARVED + 2 and len(server._ready) <= FEW_STARVED + 2
+    order = [(kind, stream) for kind, stream, _ in said(server)]
+    assert order[-2:] == [(HEADERS, 1), (DATA, 1)]
+
+
 def test_what_is_said_of_streams_after_the_end_is_said_counts_nowhere() -> None:
     server = serving(2)
     for stream in (1, 3):
