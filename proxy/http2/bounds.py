@@ -56,7 +56,8 @@ MAX_CONTINUATIONS: Final = 8
 """CONTINUATION frames of a block."""
 
 MAX_ACKNOWLEDGEMENTS: Final = 1_000
-"""Answers to pings and settings that wait for a peer that does not read them."""
+"""Answers to pings and settings that wait for a peer that does not read them, with resets of streams that broke a rule.
+"""
 
 MAX_SETTINGS: Final = 32
 """Entries of one SETTINGS frame."""

@@ -316,6 +316,9 @@ class Http2Inbound(Http2Outbound):
 
     def _acknowledge(self, answer: bytes) -> None:
         self._control.append(answer)
+        self._check_waiting()
+
+    def _check_waiting(self) -> None:
         if len(self._control) > self._bounds.acknowledgements:
             raise Http2Error(ENHANCE_YOUR_CALM, "too much is to be answered that is not read")
 
@@ -346,7 +349,8 @@ class Http2Inbound(Http2Outbound):
             raise Http2Error(ENHANCE_YOUR_CALM, "too many streams are taken back")
 
     def _count_broken(self, code: int) -> None:
-        """A stream has broken a rule."""
+        """A stream has broken a rule, and was reset, of which its peer may never read."""
+        self._check_waiting()
         self._broken += 1.0
         burst = self._bounds.own_resets[0]
         if self._broken > burst:

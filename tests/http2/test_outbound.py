@@ -172,6 +172,24 @@ def test_streams_that_are_over_are_not_kept_for_a_window_that_stays_closed() -> 
     assert b"waits" in client.take() and not client.queued(kept)
 
 
+def test_no_more_resets_wait_than_a_bound_however_slowly_rules_are_broken() -> None:
+    server, bounds = serving(0), Http2Bounds()
+    for at in range(bounds.acknowledgements):
+        server.feed(_no_head(2 * at + 1), at / bounds.own_resets[1])
+    with pytest.raises(Http2Error, match="not read"):
+        server.feed(_no_head(2 * at + 3), at / bounds.own_resets[1])
+    server = serving(0)
+    for at in range(2 * bounds.acknowledgements):
+        server.feed(_no_head(2 * at + 1), at / bounds.own_resets[1])
+        assert [each.kind for each in came(server.take())] == [RST_STREAM]  # who reads goes on
+
+
+def _no_head(stream: int) -> bytes:
+    block = frames.HeadersFrame(stream, data=BLOCK[:1], flags=["END_HEADERS", "END_STREAM"])
+    sent: bytes = block.serialize()
+    return sent
+
+
 @pytest.mark.parametrize("whose", ["the client", "the server"])
 def test_answers_to_streams_that_are_over_are_not_kept_for_a_socket_that_stays_full(whose: str) -> None:
     server = serving(1)
