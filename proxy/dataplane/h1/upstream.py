@@ -96,7 +96,9 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         return self
 
     def is_available(self) -> bool:
-        return not self._busy
+        # One that is closing is lost in a later turn of the loop. What is asked for until then was never written, and
+        # yet looks as if its server had taken it: all that was sent before is acknowledged.
+        return not (self._busy or self.transport.is_closing())
 
     def is_idle(self) -> bool:
         return not self._busy

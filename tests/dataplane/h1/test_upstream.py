@@ -198,6 +198,7 @@ def test_bytes_that_belong_to_no_request_end_it() -> None:
     line.hear(OK)
     line.hear(b"H")
     assert line.socket.ends == ["abort"] and line.owner.rules == ["bytes come that belong to no request"]
+    assert not line.up.is_available(), "before its end is told"
 
 
 def test_garbage_is_malformed_and_what_came_before_is_flushed() -> None:
@@ -351,6 +352,16 @@ def test_an_idle_one_ends_at_the_next_sweep() -> None:
     assert not line.up.has_expired(100.0)
     endpoint.gone = True
     assert line.up.has_expired(100.0)
+
+
+def test_one_that_its_server_has_ended_is_not_available_in_the_same_turn_of_the_loop() -> None:
+    line = Line()
+    line.ask()
+    line.hear(OK)
+    assert line.up.is_available()
+    assert not line.up.eof_received()
+    line.socket.close()  # as the loop does then; it tells of the end later
+    assert not line.up.is_available() and line.owner.told == ["available"]
 
 
 def test_a_connection_that_ended_before_it_was_chosen_is_not_chosen() -> None:
