@@ -32,7 +32,9 @@ log = logging.getLogger("penumbra.supervisor")
 
 EXIT_BIND = 3
 
-INTERPRETED = "the data plane is not compiled: a request costs two to three times as much as in the image (docs/cost.md)"
+INTERPRETED = (
+    "the data plane is not compiled: a request costs two to three times as much as in the image (docs/cost.md)"
+)
 """What the log says at the start of a build that is not what the published figures are of."""
 
 

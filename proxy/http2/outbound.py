@@ -175,14 +175,10 @@ class Http2Outbound:
         self._forget_closed()
 
     def _forget_closed(self) -> None:
-        """A stream was reset. What waits of such ones is not kept until the peer reads on: it may never do so, and yet
-        open and reset streams. Of each that is open two heads may wait, one of them interim."""
-        most = 2 * len(self._streams) + FEW_STARVED
-        if len(self._heads) > most:
+        """A peer that does not read keeps nothing of streams that were reset; an open one has two heads at most."""
+        if max(len(self._heads), len(self._ready), len(self._credits)) > 2 * len(self._streams) + FEW_STARVED:
             self._heads = [each for each in self._heads if not each.stream.closed]
-        if len(self._ready) > most:
             self._ready = [each for each in self._ready if not each.closed]
-        if len(self._credits) > most:
             self._credits = [each for each in self._credits if not each.closed]
 
     def _was_taken(self, stream: Http2Stream) -> bool:

@@ -252,14 +252,14 @@ def test_a_slow_candidate_fails_beside_a_primary_and_is_not_judged_by_recorded_t
     config: Path, tmp_path: Path
 ) -> None:
     def slow(body: bytes) -> bytes:
-        time.sleep(0.25)
+        time.sleep(0.5)
         return good(body)
 
     captured = capture(tmp_path / "records", 300)
     with server(slow) as url, server() as primary:
-        code, shown, _ = replay(config, captured, url, "--unsealed", "--concurrency", "64")
+        code, shown, _ = replay(config, captured, url, "--unsealed", "--concurrency", "32")
         assert code == 0 and "latency is not judged" in shown
-        code, shown, _ = replay(config, captured, url, "--primary", primary, "--concurrency", "64")
+        code, shown, _ = replay(config, captured, url, "--primary", primary, "--concurrency", "32")
         assert code == 1 and shown.startswith("fail: v2 on cancer: latency_p99 ratio")
 
 
